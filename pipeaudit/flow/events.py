@@ -1,0 +1,133 @@
+"""What happened to data, as rules see it: events with what went in and what came out.
+
+Events are plain values: they can be cached, compared and passed between processes. The interpreter writes them, rules
+read them; neither knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipeaudit.flow.rows import RowTable
+from pipeaudit.model.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A statistic estimated on `rows` that went into a value: by which event, of which kind, and whether it saw the target."""
+
+    rows: frozenset[int]
+    what: str
+    supervised: bool
+    event: int
+    strong: bool = True
+    impact: str = "low"
+
+
+MISSING: object = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A value at the moment of an event.
+
+    `types`: qualified names of what it may be an instance of. `rows`: tokens into the program's row table. `learned`: the
+    statistics that went into it. `constant`: a literal, or a path with holes as `{}`, else MISSING. `identity`: the same
+    number is the same object. `name`: the variable or expression it was written as. `produced`: the event that made it.
+    `columns`: known column names. `target`: it is or holds the label. `output`: "label", "score", "proba" or "value" for
+    predictions. `model`: identities of models whose predictions it holds. `strong`: every link to its origin is resolved.
+    """
+
+    types: tuple[str, ...] = ()
+    rows: frozenset[int] = frozenset()
+    learned: frozenset[Learned] = frozenset()
+    constant: object = MISSING
+    identity: int = 0
+    name: str = ""
+    produced: int = -1
+    columns: tuple[str, ...] | None = None
+    target: bool = False
+    output: str = ""
+    models: tuple[int, ...] = ()
+    metrics: tuple[int, ...] = ()
+    elements: tuple[Snapshot, ...] = ()
+    strong: bool = True
+
+    @property
+    def known(self) -> bool:
+        """Whether `constant` holds a value."""
+        return self.constant is not MISSING
+
+    def is_a(self, *names: str) -> bool:
+        return any(name in self.types for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One call, comparison, assignment or statement that matters to a pipeline.
+
+    `roles` are those of the API entry (read, split, train, ...), or one of the language's own: `call` (a call without a
+    catalogued role), `compare`, `chained-assignment`, `subscript-store`, `backward-loop`, `import`, `except`, `name-error`.
+    `name` is the qualified API name as far as it is known. `arguments` maps parameter names (or "0", "1" where they are
+    unknown) to snapshots; `self` is the receiver. `function` is the enclosing function's qualified name, "" at the top.
+    `loops` counts enclosing loops; `statement` tells that the call is a statement of its own whose result is dropped (and
+    not the last expression of a notebook cell). `caller` is the call site when the code was stepped into.
+    """
+
+    id: int
+    roles: tuple[str, ...]
+    name: str
+    at: Location
+    arguments: Mapping[str, Snapshot] = field(default_factory=dict)
+    receiver: Snapshot | None = None
+    result: Snapshot | None = None
+    function: str = ""
+    loops: int = 0
+    statement: bool = False
+    conditional: bool = False
+    strong: bool = True
+    detail: Mapping[str, object] = field(default_factory=dict)
+    caller: Location | None = None
+
+    def argument(self, name: str) -> Snapshot | None:
+        return self.arguments.get(name)
+
+    def constant(self, name: str, default: object = None) -> object:
+        """The argument's constant; `default` where it was not given; MISSING where it was given and is unknown."""
+        value = self.arguments.get(name)
+        return default if value is None else value.constant
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The events of one program: a module run top to bottom, or a notebook, with all it steps into."""
+
+    path: str
+    items: tuple[Event, ...]
+    rows: RowTable
+    is_notebook: bool = False
+    live: bool = True
+    imports: tuple[str, ...] = ()
+    functions: tuple[tuple[str, Location], ...] = ()
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.items)
+
+    def of(self, *roles: str) -> list[Event]:
+        """Events that play one of these roles, in the order in which the program runs."""
+        return [event for event in self.items if any(role in event.roles for role in roles)]
+
+    def named(self, *names: str) -> list[Event]:
+        return [event for event in self.items if event.name in names]
+
+    def with_id(self, identifier: int) -> Event | None:
+        return self.items[identifier] if 0 <= identifier < len(self.items) else None
+
+    def before(self, event: Event) -> Iterable[Event]:
+        """All that ran earlier."""
+        return self.items[: event.id]
+
+    def model_events(self, identity: int, *roles: str) -> list[Event]:
+        """What was done with one object, as receiver."""
+        return [e for e in self.of(*roles) if e.receiver is not None and e.receiver.identity == identity]

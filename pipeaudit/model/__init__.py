@@ -1,0 +1,1 @@
+"""The vocabulary that every other layer speaks; it imports nothing of ours."""

@@ -1,0 +1,111 @@
+"""What a rule file is written with: the only module of the program that rules import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from inspect import cleandoc
+from typing import TypeVar
+
+from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot
+from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
+from pipeaudit.model.location import Location
+from pipeaudit.model.pipeline import ArtifactKind, Node, StageKind
+from pipeaudit.repository import Repository
+
+__all__ = [
+    "MISSING",
+    "ArtifactKind",
+    "Confidence",
+    "Event",
+    "Events",
+    "Iterator",
+    "Learned",
+    "Location",
+    "Match",
+    "Node",
+    "PipelineGraph",
+    "Project",
+    "Related",
+    "Repository",
+    "Rule",
+    "Scope",
+    "Severity",
+    "Snapshot",
+    "StageKind",
+    "least",
+    "rule",
+]
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything known about the audited repository; rules look at it and change nothing.
+
+    `programs`: the events of each Python program and notebook, by path. `profile`: full, training, service, study, library,
+    platform or none (the project profiles of the checklist).
+    """
+
+    programs: dict[str, Events]
+    graph: PipelineGraph
+    repository: Repository
+    profile: str = "none"
+
+    def events(self, *roles: str) -> Iterator[Event]:
+        """Events with these roles in all programs, by path."""
+        for path in sorted(self.programs):
+            yield from self.programs[path].of(*roles)
+
+
+class Scope(Enum):
+    FILE = "file"  # is given one program's events; its findings are cached with the file
+    PROJECT = "project"  # is given the project: all events, the graph, and the repository's other files
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: str
+    severity: Severity
+    ceiling: Confidence  # no match of the rule is surer than this
+    stage: StageKind | None  # None: the kind of the stage at the place
+    controls: tuple[str, ...]
+    check: Callable[..., Iterable[Match]]
+    tier: str = "default"  # "core", "default" or "pack:<name>"
+    kinds: tuple[str, ...] = ()
+    scope: Scope = Scope.PROJECT
+    fixable: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.check.__name__.replace("_", "-")
+
+    @property
+    def doc(self) -> str:
+        return cleandoc(self.check.__doc__ or "")
+
+
+Check = TypeVar("Check", bound=Callable[..., Iterable[Match]])
+
+
+def rule(
+    id: str,
+    severity: Severity,
+    *,
+    ceiling: Confidence,
+    stage: StageKind | None,
+    controls: tuple[str, ...],
+    tier: str = "default",
+    kinds: tuple[str, ...] = (),
+    scope: Scope = Scope.PROJECT,
+    fixable: bool = False,
+) -> Callable[[Check], Check]:
+    """Marks the function that is a rule; its name is the rule's name, its docstring the rule's page."""
+
+    def mark(check: Check) -> Check:
+        made = Rule(id, severity, ceiling, stage, controls, check, tier, kinds, scope, fixable)
+        check.__rule__ = made  # type: ignore[attr-defined] # functions take attributes, their type does not say so
+        return check
+
+    return mark
