@@ -1,0 +1,1 @@
+"""What code does to data, independent of any rule: the abstract interpreter."""

@@ -1,0 +1,1 @@
+"""Bytes to trees that know their lines: one module a format."""
