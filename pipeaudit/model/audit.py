@@ -16,9 +16,9 @@ class Identification:
     """What was audited, and with what; a value that is not known is empty, and `dirty` is None.
 
     `name` is the project's own name for itself (its repository or package), never a folder of this machine. `prefix` is
-    the path from the top of the git work tree to the audited root. `repository_url` carries no user info. `as_of` is the
-    day that dated entries are held against. `manifest` is the SHA-256 over the sorted `path NUL hash LF` lines of the
-    files read; the other digests are SHA-256 too. `configuration` says where the settings came from.
+    the path from the top of the git work tree to the audited root. `repository_url` carries no user info. `as_of` is
+    the day that dated entries are held against. `manifest` is the SHA-256 over the sorted `path NUL hash LF` lines of
+    the files read; the other digests are SHA-256 too. `configuration` says where the settings came from.
     """
 
     tool_version: str
@@ -81,7 +81,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class CellSource:
-    """A notebook cell's source; `physical` has for each of its lines the file's line and column where that text begins."""
+    """A notebook cell's source; `physical` has for each of its lines the file's line and column where it begins."""
 
     text: str
     physical: tuple[tuple[int, int], ...] = ()
@@ -204,8 +204,8 @@ class Scores:
 class Audit:
     """Everything is sorted as it will be shown: findings and problems by path, cell, line and column, the rest by name.
 
-    `findings` are open; `suppressed` carry the reason the repository gives, `baselined` were known at adoption. `sources`
-    holds the files that anything here points into, as far as they are text. `profile_reason` says what decided the profile.
+    `findings` are open; `suppressed` carry the reason the repository gives, `baselined` were known at adoption.
+    `sources` holds the files that anything here points into, as far as they are text. `profile_reason`: what decided.
     """
 
     identification: Identification

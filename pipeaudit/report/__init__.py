@@ -1,0 +1,1 @@
+"""One module per format: a finished audit to text. No renderer computes anything about the pipeline."""

@@ -1,0 +1,66 @@
+"""What every format does to text that came out of the audited tree, which may hold anything."""
+
+from __future__ import annotations
+
+import re
+
+MESSAGE_LIMIT = 500
+SNIPPET_LIMIT = 1_000
+PATH_LIMIT = 4_096
+
+# C0 but line feed and tab, DEL and C1, the bidi controls, line and paragraph separators, zero-width and tag characters,
+# and what UTF-8 cannot carry.
+_ACTIVE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_LINE_END = re.compile("\r\n|\r|\n")
+
+
+def visible(text: str) -> str:
+    r"""The one way out: whatever could steer a terminal or deceive a reader becomes a visible `\uXXXX`.
+
+    The form is also JSON's own escape, so a finished JSON document passes through and means the same.
+    """
+    return _ACTIVE.sub(_escape, text)
+
+
+def one_line(text: str) -> str:
+    """Text that cannot begin a line of its own: line ends and tabs are escaped too."""
+    return visible(text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def unicode_form(text: str) -> str:
+    r"""Valid Unicode: bytes of a name that are not UTF-8 are written as `\xNN`."""
+    return _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+
+
+def cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def message(text: str) -> str:
+    """A message as every format shows it: valid, bounded, without line ends."""
+    return cut(one_line(unicode_form(text)), MESSAGE_LIMIT)
+
+
+def path(text: str) -> str:
+    return cut(one_line(unicode_form(text)), PATH_LIMIT)
+
+
+def source_lines(text: str) -> list[str]:
+    """Python's line ends only: form feed, U+0085 and the like do not end a line."""
+    return _LINE_END.split(text)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    code -= 0x10000  # JSON writes what lies beyond the first plane as a surrogate pair
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
