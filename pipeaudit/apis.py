@@ -43,6 +43,7 @@ class Entry:
     scale_sensitive: bool = False
     hard_labels: str = ""
     cost: str = ""
+    variants: tuple[Mapping[str, Any], ...] = ()
 
     def parameter(self, name: str) -> ApiParameter | None:
         return next((p for p in self.parameters if p.name == name), None)
@@ -120,9 +121,10 @@ class Knowledge:
         shape = self._protocols.get(protocol)
         if shape is None or depth > 8:
             return None
-        own = shape.get("methods", {}).get(method)
-        if own is not None:
-            return {"kind": "method", **own}
+        for kind in ("method", "attribute"):
+            own = shape.get(f"{kind}s", {}).get(method)
+            if own is not None:
+                return {"kind": kind, **own}
         for base in shape.get("bases", ()):
             found = self._protocol_method(base, method, depth + 1)
             if found is not None:
@@ -172,6 +174,7 @@ def _entry(name: str, raw: Mapping[str, Any]) -> Entry:
         scale_sensitive=bool(raw.get("scale_sensitive")),
         hard_labels=raw.get("hard_labels", ""),
         cost=raw.get("cost", ""),
+        variants=tuple(raw.get("variants") or ()),
     )
 
 
@@ -203,6 +206,9 @@ def _scalar(text: str) -> object:
     return text.strip("\"'")
 
 
+_FILED_APART = ("name", "names", "aliases", "notes", "methods", "attributes")
+
+
 def compile_index(documents: Iterable[tuple[str, object]]) -> dict[str, Any]:
     """One index of plain values from parsed API files.
 
@@ -221,9 +227,12 @@ def compile_index(documents: Iterable[tuple[str, object]]) -> dict[str, Any]:
         index["duck"].update(_duck(document.get("duck") or ()))
         for raw in document.get("entries") or ():
             for name in [raw["name"]] if "name" in raw else raw.get("names", ()):
-                index["entries"][name] = {k: v for k, v in raw.items() if k not in ("name", "names", "aliases", "notes")}
+                index["entries"][name] = {k: v for k, v in raw.items() if k not in _FILED_APART}
                 for alias in raw.get("aliases") or ():
                     index["aliases"][alias] = name
+                for kind in ("method", "attribute"):
+                    for member, meaning in (raw.get(f"{kind}s") or {}).items():
+                        index["entries"].setdefault(f"{name}.{member}", {"kind": kind, **meaning})
     index["modules"] = sorted(modules)
     return index
 
