@@ -40,7 +40,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def message(text: str) -> str:
-    """A message as every format shows it: valid, bounded, without line ends."""
+    """A message as formats for people show it: valid, bounded, without line ends; JSON escapes by itself."""
     return cut(one_line(unicode_form(text)), MESSAGE_LIMIT)
 
 
