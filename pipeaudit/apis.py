@@ -231,8 +231,9 @@ def compile_index(documents: Iterable[tuple[str, object]]) -> dict[str, Any]:
                 for alias in raw.get("aliases") or ():
                     index["aliases"][alias] = name
                 for kind in ("method", "attribute"):
-                    for member, meaning in (raw.get(f"{kind}s") or {}).items():
-                        index["entries"].setdefault(f"{name}.{member}", {"kind": kind, **meaning})
+                    for members, meaning in (raw.get(f"{kind}s") or {}).items():
+                        for member in members.split():
+                            index["entries"].setdefault(f"{name}.{member}", {"kind": kind, **meaning})
     index["modules"] = sorted(modules)
     return index
 
