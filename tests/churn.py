@@ -178,14 +178,14 @@ def _findings(sources: dict[str, Source]) -> list[Finding]:
                 related=(Related(at(sources, "src/prepare.py", "\"/home/dana/churn/exports/subscriptions.csv\""),
                                  "the path is written here"),)),
         finding("PA201", E, HIGH, at(sources, train, "scaler.fit_transform(rows)"),
-                "`scaler` is fitted on all rows at line 20, before the split at line 23: the means and variances of the test "
+                "`scaler` is fitted on all rows at line 21, before the split at line 24: the means and variances of the test "
                 "rows go into training",
                 kind="scaling", fix="Split first, then fit `scaler` on `x_train` alone, or put it into a `Pipeline` with the model.",
                 related=(Related(read, "rows are read here"),
                          Related(at(sources, train, "scaler.fit_transform(rows)"), "scaled here, with all rows"),
                          Related(split, "split here"), Related(score, "evaluated here, on rows the scaler has seen"))),
         finding("PA203", E, HIGH, at(sources, train, "SMOTE().fit_resample(features, labels)"),
-                "`SMOTE` makes new rows from all rows before the split at line 23: neighbours of test rows are trained on",
+                "`SMOTE` makes new rows from all rows before the split at line 24: neighbours of test rows are trained on",
                 fix="Resample `x_train` and `y_train` only, after the split.",
                 related=(Related(split, "split here"), Related(score, "evaluated here"))),
         finding("PA301", W, HIGH, split, "`train_test_split` shuffles without `random_state`: every run tests on other rows",
