@@ -114,7 +114,7 @@ class Cache:
         return found
 
     def save(self) -> None:
-        """Writes what is new; what this run used stays, the rest as far as there is room. A full disk costs only that."""
+        """Writes what is new; what this run used stays, the rest as far as there is room. A full disk costs no more."""
         if self._new:
             with suppress(OSError):
                 self._write()

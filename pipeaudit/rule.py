@@ -13,6 +13,7 @@ from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Node, StageKind
+from pipeaudit.model.suppression import Suppression
 from pipeaudit.repository import Repository
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Severity",
     "Snapshot",
     "StageKind",
+    "Suppression",
     "least",
     "rule",
 ]
@@ -44,14 +46,16 @@ __all__ = [
 class Project:
     """Everything known about the audited repository; rules look at it and change nothing.
 
-    `programs`: the events of each Python program and notebook, by path. `profile`: full, training, service, study, library,
-    platform or none (the project profiles of the checklist).
+    `programs`: the events of each Python program and notebook, by path. `profile`: full, training, service, study,
+    library, platform or none (the project profiles of the checklist). `suppressions` are known to rules of scope NOTES
+    only.
     """
 
     programs: dict[str, Events]
     graph: PipelineGraph
     repository: Repository
     profile: str = "none"
+    suppressions: tuple[Suppression, ...] = ()
 
     def events(self, *roles: str) -> Iterator[Event]:
         """Events with these roles in all programs, by path."""
@@ -62,6 +66,7 @@ class Project:
 class Scope(Enum):
     FILE = "file"  # is given one program's events; its findings are cached with the file
     PROJECT = "project"  # is given the project: all events, the graph, and the repository's other files
+    NOTES = "notes"  # is given the project when all other rules have spoken, with what the suppressions hid
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class Rule:
     kinds: tuple[str, ...] = ()
     scope: Scope = Scope.PROJECT
     fixable: bool = False
+    yields_to: tuple[str, ...] = ()  # says nothing where one of these rules found the same place
+    security_severity: str = ""  # a score from 0.1 to 10.0, on rules about security only
 
     @property
     def name(self) -> str:
@@ -100,11 +107,26 @@ def rule(
     kinds: tuple[str, ...] = (),
     scope: Scope = Scope.PROJECT,
     fixable: bool = False,
+    yields_to: tuple[str, ...] = (),
+    security_severity: str = "",
 ) -> Callable[[Check], Check]:
     """Marks the function that is a rule; its name is the rule's name, its docstring the rule's page."""
 
     def mark(check: Check) -> Check:
-        made = Rule(id, severity, ceiling, stage, controls, check, tier, kinds, scope, fixable)
+        made = Rule(
+            id,
+            severity,
+            ceiling,
+            stage,
+            controls,
+            check,
+            tier,
+            kinds,
+            scope,
+            fixable,
+            yields_to,
+            security_severity,
+        )
         check.__rule__ = made  # type: ignore[attr-defined] # functions take attributes, their type does not say so
         return check
 
