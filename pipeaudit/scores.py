@@ -5,26 +5,13 @@ Every control weighs 1 unless the project sets weights. Percentages are rounded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from pipeaudit.model.audit import GroupScore, Reading, Scores
 from pipeaudit.model.control import Control, Status
 from pipeaudit.model.finding import Confidence, Finding, Severity
 
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Prerequisites and team": ("PRE-1", "PRE-2", "PRE-3", "PRE-4", "PRE-5", "TIP-3", "TIP-4", "TIP-5"),
-    "1 Data collection": ("COL-1", "COL-2", "COL-3", "COL-4"),
-    "2 Preprocessing and features": ("PRP-1", "PRP-2", "PRP-3", "PRP-4", "ANT-1"),
-    "3 Training": ("TRN-1", "TRN-2", "TRN-3", "TRN-4", "ANT-2", "TIP-1", "TRB-3"),
-    "4 Evaluation": ("EVL-1", "EVL-2", "EVL-3", "EVL-4", "ANT-3", "TRB-1"),
-    "5 Deployment": ("DEP-1", "DEP-2", "DEP-3", "DEP-4", "ANT-4", "TRB-2"),
-    "6 Monitoring and maintenance": ("MON-1", "MON-2", "MON-3", "MON-4", "ANT-5"),
-    "Pipeline as a whole": ("TIP-2",),
-}
-INVALIDATING = frozenset(
-    ("PA201", "PA202", "PA203", "PA205", "PA206", "PA208", "PA209", "PA210", "PA214", "PA402", "PA403", "PA406")
-)
 EXPLOITABLE = frozenset({"PA901", "PA905"})
 
 _FEWEST_FOR_A_PERCENTAGE = 3
@@ -34,20 +21,21 @@ _HALF = Fraction(1, 2)
 def scores(
     controls: Sequence[Control],
     findings: Iterable[Finding],
+    invalidating: Collection[str],
     weights: Mapping[str, float] | None = None,
     attestation_file: str = "pipeaudit-attestations.yaml",
 ) -> Scores:
     """`findings` are the open ones: a suppressed finding lowers nothing, it is listed as an accepted risk.
 
-    Evidence in `attestation_file` is somebody's word, so it does not count as shown by the repository.
+    `invalidating` are the rules whose sure findings void reported metrics. Evidence in `attestation_file` is somebody's
+    word, so it does not count as shown by the repository. Groups stand in the order in which controls name them first.
     """
     weights = weights or {}
     said = frozenset({attestation_file, "."})  # evidence at the root is the list of places looked at in vain
     found = list(findings)
     groups = tuple(
-        _score(name, members, weights, said)
-        for name, ids in _groups(controls).items()
-        if (members := [control for control in controls if control.id in ids])
+        _score(name, [control for control in controls if control.group == name], weights, said)
+        for name in dict.fromkeys(control.group for control in controls)
     )
     overall = _score("All controls", list(controls), weights, said)
     coverage = overall.decided * 100 // overall.applicable if overall.applicable >= _FEWEST_FOR_A_PERCENTAGE else None
@@ -58,20 +46,10 @@ def scores(
         overall=overall,
         coverage=coverage,
         weakest=weakest,
-        invalid=tuple(finding.fingerprint for finding in found if _invalidates(finding)),
+        invalid=tuple(finding.fingerprint for finding in found if _invalidates(finding, invalidating)),
         exploitable=tuple(finding.fingerprint for finding in found if finding.rule in EXPLOITABLE),
         weights=dict(sorted(weights.items())),
     )
-
-
-def _groups(controls: Sequence[Control]) -> dict[str, set[str]]:
-    """The known groups, and those that controls of a user's own name."""
-    groups = {name: set(ids) for name, ids in GROUPS.items()}
-    known = set().union(*groups.values())
-    for control in controls:
-        if control.id not in known:
-            groups.setdefault(control.group or "Other", set()).add(control.id)
-    return groups
 
 
 def _score(name: str, members: list[Control], weights: Mapping[str, float], said: frozenset[str]) -> GroupScore:
@@ -115,9 +93,9 @@ def _values(control: Control, said: frozenset[str]) -> tuple[Fraction, Fraction,
             return Fraction(), Fraction(), Fraction()
 
 
-def _invalidates(finding: Finding) -> bool:
+def _invalidates(finding: Finding, invalidating: Collection[str]) -> bool:
     return (
-        finding.rule in INVALIDATING
+        finding.rule in invalidating
         and finding.severity is Severity.ERROR
         and finding.confidence is Confidence.HIGH
         and finding.suppressed is None

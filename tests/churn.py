@@ -29,6 +29,17 @@ from pipeaudit.scores import scores
 
 ROOT = Path(__file__).parent.parent / "fixtures" / "reports" / "churn"
 NOTEBOOK = "notebooks/explore.ipynb"
+INVALIDATING = ("PA201", "PA202", "PA203")
+GROUPS = {
+    "Prerequisites & team": "PRE TIP-3 TIP-4 TIP-5",
+    "1 Data collection": "COL",
+    "2 Preprocessing & features": "PRP ANT-1",
+    "3 Training": "TRN ANT-2 TIP-1 TRB-3",
+    "4 Evaluation": "EVL ANT-3 TRB-1",
+    "5 Deployment": "DEP ANT-4 TRB-2",
+    "6 Monitoring & maintenance": "MON ANT-5",
+    "Pipeline as a whole": "TIP-2",
+}
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
 HIGH, MEDIUM, LOW = Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW
 
@@ -76,7 +87,7 @@ def audit() -> Audit:
         controls=tuple(controls),
         profile="full",
         profile_reason="src/train.py trains a model and app/serve.py serves it",
-        scores=scores(controls, findings),
+        scores=scores(controls, findings, INVALIDATING),
         suppressed=tuple(suppressed),
         attestations=(
             Attestation(
@@ -282,11 +293,15 @@ def _controls(sources: dict[str, Source], findings: list[Finding]) -> list[Contr
         ("TIP-5", "Include communication checkpoints in handoffs between teams", Status.NOT_APPLICABLE, (Evidence(Location("README.md"), "one team builds and runs the model"),), "", ""),
     ]  # fmt: skip
     return [
-        Control(id, id.partition("-")[0], title, status, evidence,
+        Control(id, _group(id), title, status, evidence,
                 tuple(by_control.get(id, ())) if status in (Status.PARTIAL, Status.UNMET) else (),
                 (missing,) if missing else (), remedy)
         for id, title, status, evidence, missing, remedy in rows
     ]  # fmt: skip
+
+
+def _group(id: str) -> str:
+    return next(name for name, members in GROUPS.items() if {id, id.partition("-")[0]} & set(members.split()))
 
 
 def _graph() -> Graph:
