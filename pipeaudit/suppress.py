@@ -187,7 +187,8 @@ def apply(
 ) -> Outcome:
     """Holds suppressions against findings.
 
-    `ran` are ids of rules that ran, `incomplete` paths that were not read in full. A dated entry counts through its day; where no day is known, it does not count.
+    `ran` are ids of rules that ran, `incomplete` paths that were not read in full. A dated
+    entry counts through its day; where no day is known, it does not count.
     """
     known = set(book.codes())
     names = {rule.name: rule.id for rule in book.rules}
