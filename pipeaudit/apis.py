@@ -62,6 +62,7 @@ class Knowledge:
         self._entries: dict[str, Entry | None] = {}
         self._canonical: dict[str, str] = {}
         self._methods: dict[tuple[str, str], Entry | None] = {}
+        self._exports: dict[str, list[str]] | None = None
 
     def canonical(self, name: str) -> str:
         """The public documented path of what may be written under an old or private one."""
@@ -151,6 +152,15 @@ class Knowledge:
             if entry is not None:
                 open_names.extend(self.canonical(b) for b in entry.bases)
         return False
+
+    def members(self, module: str) -> list[str]:
+        """The catalogued functions and classes that a module exports."""
+        if self._exports is None:
+            self._exports = {}
+            for name, raw in self._raw.items():
+                if raw.get("kind", "function") in ("function", "class"):
+                    self._exports.setdefault(name.rpartition(".")[0], []).append(name)
+        return sorted(self._exports.get(module, ()))
 
     def names_with_role(self, role: str) -> list[str]:
         return sorted(name for name, raw in self._raw.items() if role in raw.get("roles", ()))

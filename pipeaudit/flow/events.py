@@ -53,6 +53,12 @@ class Snapshot:
     metrics: tuple[int, ...] = ()
     elements: tuple[Snapshot, ...] = ()
     strong: bool = True
+    same_as: tuple[int, ...] = ()
+
+    @property
+    def identities(self) -> tuple[int, ...]:
+        """All objects that it may be: itself, and those that met in it where branches joined."""
+        return (self.identity, *self.same_as)
 
     @property
     def known(self) -> bool:
@@ -71,7 +77,7 @@ class Event:
     catalogued role), `compare`, `chained-assignment`, `subscript-store`, `backward-loop`, `import`, `except`, `name-error`.
     `name` is the qualified API name as far as it is known. `arguments` maps parameter names (or "0", "1" where they are
     unknown) to snapshots; `self` is the receiver. `function` is the enclosing function's qualified name, "" at the top.
-    `loops` counts enclosing loops; `statement` tells that the call is a statement of its own whose result is dropped (and
+    `loops` numbers the enclosing loops, outermost first; `statement` tells that the call is a statement of its own whose result is dropped (and
     not the last expression of a notebook cell). `caller` is the call site when the code was stepped into.
     """
 
@@ -83,7 +89,7 @@ class Event:
     receiver: Snapshot | None = None
     result: Snapshot | None = None
     function: str = ""
-    loops: int = 0
+    loops: tuple[int, ...] = ()
     statement: bool = False
     conditional: bool = False
     strong: bool = True

@@ -1,0 +1,583 @@
+"""What a catalogued call does to values: the operations of rules/apis, carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeaudit.flow import indexing
+from pipeaudit.flow.events import MISSING, Learned
+from pipeaudit.flow.rows import Rows
+from pipeaudit.flow.values import NO_ROWS, NOTHING, Selection, Value, combine, sequence, unknown
+
+if TYPE_CHECKING:
+    from pipeaudit.apis import Entry
+    from pipeaudit.flow.interpret import Interpreter
+
+Ports = dict[str, Value]
+_MEMBERS = {"data": "X", "target": "y"}
+
+
+class Call:
+    """One catalogued call while its effects are carried out."""
+
+    __slots__ = ("detail", "entry", "event", "machine", "owner", "ports", "receiver", "result", "scalar")
+
+    def __init__(
+        self, machine: Interpreter, entry: Entry, owner: Entry | None, ports: Ports, receiver: Value | None, result: Value
+    ) -> None:
+        self.machine = machine
+        self.entry = entry
+        self.owner = owner
+        self.ports = ports
+        self.receiver = receiver
+        self.result = result
+        self.event = len(machine.events)
+        self.detail: dict[str, object] = {}
+        self.scalar = False
+
+    def port(self, name: object) -> Value | None:
+        """The value at a port: a parameter's name, `self` or `ret`, and one of its elements behind a dot."""
+        if not isinstance(name, str):
+            return None
+        head, _, member = name.partition(".")
+        value = self.receiver if head == "self" else self.result if head == "ret" else self.ports.get(head)
+        if value is None or not member:
+            return value
+        if value.elements is not None:
+            return value.elements.get(int(member) if member.isdigit() else member)
+        return (value.attributes or {}).get(member)
+
+    def ports_of(self, field: object) -> list[Value]:
+        names = field if isinstance(field, list | tuple) else [field]
+        return [value for value in map(self.port, names) if value is not None]
+
+
+def holds(condition: object, ports: Ports, entry: Entry) -> bool | None:
+    """Whether a `when` condition holds; None where an argument is not known."""
+    if not condition:
+        return True
+    if isinstance(condition, list):
+        answers = [holds(c, ports, entry) for c in condition]
+        return True if True in answers else None if None in answers else False
+    assert isinstance(condition, Mapping)
+    unknown_part = False
+    for name, wanted in condition.items():
+        value = ports.get(name)
+        given = value is not None
+        if wanted in ("given", "absent"):
+            if given is not (wanted == "given"):
+                return False
+            continue
+        if value is None:
+            parameter = entry.parameter(name)
+            constant: object = parameter.default if parameter is not None and parameter.has_default else None
+        else:
+            constant = value.constant
+        answer = _agrees(constant, wanted, value)
+        if answer is False:
+            return False
+        unknown_part = unknown_part or answer is None
+    return None if unknown_part else True
+
+
+def _agrees(constant: object, wanted: object, value: Value | None) -> bool | None:
+    if isinstance(wanted, list):
+        answers = [_agrees(constant, w, value) for w in wanted]
+        return True if True in answers else None if None in answers else False
+    if isinstance(wanted, str) and wanted.startswith("type:"):
+        return value is not None and value.is_a(*wanted[5:].split("|"))
+    if wanted in ("many", "list"):
+        return None if constant is MISSING and not (value and value.elements) else isinstance(constant, list | tuple) or bool(value and value.elements)
+    if wanted == "stat":
+        return bool(value is not None and value.learned)
+    if constant is MISSING:
+        return None
+    if wanted == "nonzero":
+        return bool(constant)
+    if wanted == "int":
+        return isinstance(constant, int) and not isinstance(constant, bool)
+    if wanted == "str":
+        return isinstance(constant, str)
+    return bool(constant == wanted and type(constant) in (type(wanted), int, float) or constant is wanted)
+
+
+def carry_out(call: Call, effects: tuple[Mapping[str, Any], ...]) -> None:
+    """Applies each effect whose condition may hold, in their order."""
+    for effect in effects:
+        if holds(effect.get("when"), call.ports, call.entry) is False:
+            continue
+        operation = _OPERATIONS.get(effect["op"])
+        if operation is not None:
+            operation(call, effect)
+        call.detail.setdefault(effect["op"], dict(effect))
+
+
+# ---- rows in and out ------------------------------------------------------------------------------------------------
+
+
+def _reads(call: Call, effect: Mapping[str, Any]) -> None:
+    path = call.port(effect.get("path"))
+    source = path_of(path)
+    loaded = call.machine.load_config(source) if "config_load" in call.entry.roles and "{}" not in source and source else None
+    if loaded is not None:
+        made = call.machine.plain_value(loaded)
+        made.config = (source, ())
+        made.types = call.result.types or made.types
+        call.result = made
+        return
+    if "config_load" in call.entry.roles:
+        return
+    call.result.rows = origin(call.machine, source, call.event)
+
+
+def origin(machine: Interpreter, source: str, event: int) -> frozenset[int]:
+    """The rows of an artifact; reading it again gives the same ones."""
+    if source and "{}" not in source:
+        token = machine.origins.get(source)
+        if token is None:
+            token = machine.origins[source] = machine.rows.add(Rows("origin", source=source, event=event))
+        return frozenset((token,))
+    return frozenset((machine.rows.add(Rows("origin", source=source, event=event)),))
+
+
+def path_of(value: Value | None) -> str:
+    """The path that a value names: itself, or that of an open file; "" where nothing is known."""
+    if value is None:
+        return ""
+    if value.attributes is not None and "name" in value.attributes and value.is_a("builtins.file"):
+        value = value.attributes["name"]
+    return value.constant if isinstance(value.constant, str) else "{}"
+
+
+def _generate(call: Call, effect: Mapping[str, Any]) -> None:
+    token = call.machine.rows.add(Rows("origin", source=f"generated:{call.entry.name}", event=call.event))
+    rows = frozenset((token,))
+    call.result.rows = rows
+    for value in (call.result.elements or {}).values():
+        value.rows = rows
+        for inner in (value.elements or {}).values():
+            inner.rows = rows
+
+
+def _writes(call: Call, effect: Mapping[str, Any]) -> None:
+    call.detail["path"] = path_of(call.port(effect.get("path")))
+
+
+def _derive(call: Call, effect: Mapping[str, Any]) -> None:
+    machine = call.machine
+    sources = call.ports_of(effect.get("from", ["self"]))
+    sources = [s for source in sources for s in _spread(source)]
+    if call.entry.mutates or effect.get("to") == "self":
+        target = call.result
+    target = call.result
+    if not any(s.is_data for s in sources):
+        return
+    kind = effect.get("rows", "same")
+    flowed = combine(*sources)
+    rows = flowed.rows
+    if kind == "same" and call.receiver is not None and call.receiver.rows and "self" in _names(effect.get("from", ["self"])):
+        rows = call.receiver.rows
+    if kind == "reduce":
+        _reduce(call, effect, flowed)
+        return
+    rows = _changed_rows(call, kind, rows, sources)
+    learned = flowed.learned
+    what = effect.get("learn")
+    if what and effect.get("mix") in ("all", "group") and not effect.get("benign"):
+        learned |= frozenset(
+            {Learned(flowed.rows, what, bool(effect.get("supervised")), call.event, flowed.strong, effect.get("impact", "low"))}
+        )
+    if "impute" in call.entry.roles:
+        learned = _retagged(learned, flowed_from_arguments(call), "imputation")
+    for value in _targets(target):
+        value.rows = rows
+        value.learned |= learned
+        value.strong = flowed.strong
+        value.models = flowed.models
+        value.metrics = flowed.metrics
+        value.output = value.output or flowed.output
+        value.constant = MISSING
+    _keep_columns(call, target, learned, flowed, kind)
+
+
+def _names(field: object) -> list[object]:
+    return list(field) if isinstance(field, list | tuple) else [field]
+
+
+def _spread(value: Value) -> list[Value]:
+    """The frames of a list of frames."""
+    if value.elements is not None and value.is_a("list", "tuple", "dict") and value.elements:
+        return list(value.elements.values())
+    return [value]
+
+
+def _targets(result: Value) -> list[Value]:
+    if result.elements is not None and result.is_a("tuple"):
+        return [result, *result.elements.values()]
+    return [result]
+
+
+def flowed_from_arguments(call: Call) -> frozenset[Learned]:
+    """Statistics that came in by an argument, not by the receiver."""
+    return frozenset(item for value in call.ports.values() for item in value.all_learned)
+
+
+def _retagged(learned: frozenset[Learned], which: frozenset[Learned], what: str) -> frozenset[Learned]:
+    """A mean that fills gaps is an imputation."""
+    changed = frozenset(
+        Learned(i.rows, what, i.supervised, i.event, i.strong, i.impact) if i.what == "manual" and i in which else i for i in learned
+    )
+    return changed
+
+
+def _changed_rows(call: Call, kind: str, rows: frozenset[int], sources: list[Value]) -> frozenset[int]:
+    machine = call.machine
+    if kind in ("same", "permute") or not rows:
+        return rows
+    if kind == "subset":
+        for value in call.ports.values():
+            if isinstance(value.ref, Selection) and value.ref.token >= 0 and "drop" in call.entry.name:
+                return indexing.subset(machine, rows, f"drop|{value.ref.token}")
+        return indexing.subset(machine, rows, f"call|{call.event}")
+    if kind == "superset":
+        if len(rows) == 1 and all(s.rows == rows or not s.rows for s in sources):
+            repeated = sum(1 for s in sources if s.rows == rows) > 1
+            return frozenset((machine.rows.add(Rows("dup", tuple(rows), event=call.event)),)) if repeated else rows
+        return frozenset((machine.rows.add(Rows(_union_kind(machine, rows), tuple(sorted(rows)), event=call.event)),))
+    if kind == "dup":
+        return frozenset((machine.rows.add(Rows("dup", tuple(sorted(rows)), event=call.event)),))
+    if kind == "new":
+        return frozenset((machine.rows.add(Rows("origin", event=call.event)),))
+    return frozenset((machine.rows.add(Rows("unknown", tuple(sorted(rows)), event=call.event)),))
+
+
+def _union_kind(machine: Interpreter, rows: frozenset[int]) -> str:
+    """A union of sets of which one lies in another holds copies (`concat([df, df[minority]])`)."""
+    for token in rows:
+        above = machine.rows.ancestors(token) - {token}
+        if above & rows and machine.rows[token].kind != "part":
+            return "dup"
+    return "union"
+
+
+def _keep_columns(call: Call, target: Value, learned: frozenset[Learned], flowed: Value, kind: str) -> None:
+    """A frame that goes through a row-wise or filtering call keeps what is known of its columns."""
+    source = call.receiver if call.receiver is not None and call.receiver.is_data else None
+    if source is None or source.rows == NO_ROWS or not target.is_a(indexing.FRAME):
+        return
+    dropped = _dropped(call)
+    if source.overlay:
+        extra = learned - flowed.learned
+        extra |= flowed_from_arguments(call)
+        target.overlay = {n: v | extra for n, v in source.overlay.items() if n not in dropped} or None
+        target.learned = source.learned | extra
+    if source.columns is not None and call.entry.name.rpartition(".")[2] not in ("merge", "join", "assign"):
+        target.columns = tuple(c for c in source.columns if c not in dropped)
+
+
+def _dropped(call: Call) -> tuple[str, ...]:
+    if call.entry.name.rpartition(".")[2] not in ("drop", "pop"):
+        return ()
+    named = call.ports.get("columns") or call.ports.get("labels") or call.ports.get("item")
+    constant = MISSING if named is None else named.constant
+    if isinstance(constant, str):
+        return (constant,)
+    if isinstance(constant, list | tuple) and all(isinstance(c, str) for c in constant):
+        return tuple(constant)
+    return ()
+
+
+def _reduce(call: Call, effect: Mapping[str, Any], flowed: Value) -> None:
+    target = call.result
+    target.learned = flowed.learned
+    target.strong = flowed.strong
+    target.models = flowed.models
+    target.metrics = flowed.metrics
+    target.output = "" if flowed.output and not flowed.rows else target.output
+    if effect.get("mix", "all") != "none" and flowed.rows and not flowed.models:
+        target.learned |= statistic(call.machine, flowed, effect.get("learn") or "manual", call.event).learned
+
+
+def statistic(machine: Interpreter, value: Value, what: str, event: int | None = None) -> Value:
+    """A number computed from all rows of a value: it carries what it was estimated on."""
+    made = Value(("float",))
+    identifier = len(machine.events) - 1 if event is None else event
+    made.learned = value.all_learned | frozenset({Learned(value.rows, what, value.target, identifier, value.strong)})
+    made.strong = value.strong
+    made.models = value.models
+    made.metrics = value.metrics
+    return made
+
+
+# ---- learning and applying ------------------------------------------------------------------------------------------
+
+
+def learns(machine: Interpreter, value: Value | None, owner: Entry | None, depth: int = 0) -> tuple[str, bool, str] | None:
+    """What an object learns when it is fitted: kind, whether by the target, impact; None for nothing of weight."""
+    if owner is None:
+        return None
+    raw = owner.learns
+    if raw.get("what") and raw["what"] != "none":
+        if raw.get("benign"):
+            return None
+        if raw.get("unless") and value is not None and holds(raw["unless"], value.attributes or {}, owner):
+            return None
+        return (raw["what"], bool(raw.get("supervised")), raw.get("impact", "low"))
+    best: tuple[str, bool, str] | None = None
+    for step in (value.held or ()) if value is not None else ():
+        for type_name in step.types:
+            found = learns(machine, step, machine.knowledge.entry(type_name), depth + 1) if depth < 4 else None
+            if found is not None and (best is None or found[1] > best[1]):
+                best = found
+    return best
+
+
+def _learn(call: Call, effect: Mapping[str, Any]) -> None:
+    source = call.port(effect.get("from"))
+    receiver = call.receiver
+    if source is None or receiver is None:
+        return
+    found = learns(call.machine, receiver, call.owner)
+    if found is None and effect.get("what") and effect["what"] != "none" and not effect.get("benign") and not (call.owner and call.owner.learns.get("benign")):
+        found = (effect["what"], bool(effect.get("supervised")), effect.get("impact", "low"))
+    new = source.all_learned
+    if found is not None and source.rows:
+        what, supervised, impact = found
+        new |= frozenset({Learned(source.rows, what, supervised, call.event, source.strong, impact)})
+        call.detail["learned"] = what
+        call.detail["supervised"] = supervised
+    receiver.learned = new if not call.machine.branches else receiver.learned | new
+    receiver.strong = source.strong
+    call.detail["fit_rows"] = tuple(sorted(source.rows))
+
+
+def _apply(call: Call, effect: Mapping[str, Any]) -> None:
+    source = call.port(effect.get("from"))
+    if source is None:
+        return
+    result = call.result
+    state = call.receiver.learned if call.receiver is not None else NOTHING
+    result.rows = source.rows
+    result.learned = source.all_learned | state
+    result.strong = source.strong and (call.receiver is None or call.receiver.strong)
+    result.target = source.target
+    result.models = source.models
+    if call.receiver is not None and not call.receiver.types:
+        result.strong = False
+
+
+# ---- splitting ------------------------------------------------------------------------------------------------------
+
+
+def _split(call: Call, effect: Mapping[str, Any]) -> None:
+    machine = call.machine
+    split = machine.new_split()
+    parts: list[str] = effect.get("parts") or ["train", "test"]
+    source = call.port(effect.get("of"))
+    if source is None and call.receiver is not None and effect.get("of") in (None, "self"):
+        source = call.receiver
+    if source is None:
+        return
+    shuffled = holds({effect["shuffle"]: True}, call.ports, call.entry) is not False if effect.get("shuffle") else True
+    call.detail["split_id"] = split
+    if effect.get("yields"):
+        pair = [Value(("numpy.ndarray",), ref=Selection(source.rows, split, p, p)) for p in parts]
+        call.result.types = ("iterator",)
+        call.result.elements = {0: sequence("tuple", pair)}
+        return
+    arrays = [source]
+    if effect.get("layout") == "alternating":
+        arrays = list((source.elements or {}).values()) if source.elements is not None else [source]
+    made: list[Value] = []
+    for array in arrays:
+        for part in parts:
+            piece = array.like(constant=MISSING, elements=None)
+            piece.rows = indexing.part_rows(machine, array.rows, split, part, part, call.event, shuffled)
+            piece.learned = array.learned
+            made.append(piece)
+    if effect.get("layout") == "dict":
+        call.result.elements = dict(zip(parts, made, strict=False))
+        call.result.types = call.result.types or ("dict",)
+    else:
+        if len(arrays) == 1 and source.elements is None and effect.get("layout") == "alternating" and not source.rows:
+            return
+        result = sequence("tuple", made)
+        result.produced = call.event
+        call.result = result
+    call.result.rows = NO_ROWS
+    call.result.learned = NOTHING
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+
+
+def _model(call: Call, effect: Mapping[str, Any]) -> Value | None:
+    return call.port(effect["model"]) if "model" in effect else call.receiver
+
+
+def _train(call: Call, effect: Mapping[str, Any]) -> None:
+    model = _model(call, effect)
+    data = call.port(effect.get("X")) or call.port(effect.get("data"))
+    if model is not None and model is call.result and not model.types and isinstance(call.entry.returns, str):
+        model.types = (call.entry.returns,)
+    detail: dict[str, object] = dict(effect)
+    if model is not None:
+        detail["models"] = (model.identity, *model.same_as) if model is not call.result else (model.identity,)
+        detail["types"] = model.types
+    if data is not None:
+        detail["rows"] = tuple(sorted(_all_rows(data)))
+    steer = [v for v in call.ports_of(effect.get("steer")) if v.is_data]
+    if steer:
+        detail["steer_rows"] = tuple(sorted({t for v in steer for t in _all_rows(v)}))
+        detail["steers"] = _steers(call, effect)
+    call.detail["train"] = detail
+
+
+def _all_rows(value: Value) -> frozenset[int]:
+    rows = value.rows
+    for inner in (value.elements or {}).values():
+        rows |= inner.rows
+    return rows
+
+
+def _steers(call: Call, effect: Mapping[str, Any]) -> bool | None:
+    """Whether what is watched stops training or chooses what is kept; None where that is not known."""
+    condition = effect.get("steer_if", "always")
+    if condition == "always":
+        return True
+    if condition == "callbacks":
+        callbacks = call.ports.get("callbacks")
+        if callbacks is None:
+            return False
+        seen = [callbacks, *(callbacks.elements or {}).values()]
+        if any(_is_steering(call.machine, v) for v in seen):
+            return True
+        return False if callbacks.elements is not None else None
+    return holds(condition, call.ports, call.entry)
+
+
+def _is_steering(machine: Interpreter, value: Value) -> bool:
+    for type_name in value.types:
+        entry = machine.knowledge.entry(type_name)
+        for effect in entry.effects if entry is not None else ():
+            if effect["op"] == "callback" and effect.get("steers", True):
+                return holds(effect.get("when"), value.attributes or {}, entry) is not False if entry is not None else False
+    return False
+
+
+def _predict(call: Call, effect: Mapping[str, Any]) -> None:
+    data = call.port(effect.get("X"))
+    model = _model(call, effect)
+    result = call.result
+    if data is not None:
+        result.rows = _all_rows(data)
+        result.learned = data.all_learned
+        result.strong = data.strong
+    output = effect.get("output", "value")
+    owner = call.owner
+    if output == "label" and owner is not None and owner.hard_labels:
+        output = {"regressor": "value", "booster": "score", "cluster": "value", "outlier": "value"}.get(owner.hard_labels, "label")
+        if owner.hard_labels == "held" and model is not None:
+            output = _held_output(call.machine, model)
+    result.output = output
+    result.constant = MISSING
+    if model is not None:
+        result.models = (model.identity, *model.same_as)
+    call.detail["predict"] = {**effect, "output": output, "models": result.models, "rows": tuple(sorted(result.rows))}
+
+
+def _held_output(machine: Interpreter, model: Value, depth: int = 0) -> str:
+    for step in reversed(model.held or []):
+        for type_name in step.types:
+            entry = machine.knowledge.entry(type_name)
+            if entry is not None and entry.hard_labels == "held" and depth < 4:
+                return _held_output(machine, step, depth + 1)
+            if entry is not None and entry.hard_labels:
+                return {"classifier": "label"}.get(entry.hard_labels, "value")
+    return ""
+
+
+def _score(call: Call, effect: Mapping[str, Any]) -> None:
+    data = call.port(effect.get("X")) or call.port(effect.get("data"))
+    model = _model(call, effect)
+    call.result.metrics = (call.event,)
+    call.result.learned = NOTHING
+    call.detail["score"] = {
+        **effect,
+        "models": (model.identity, *model.same_as) if model is not None else (),
+        "rows": tuple(sorted(_all_rows(data))) if data is not None else (),
+    }
+
+
+def _metric(call: Call, effect: Mapping[str, Any]) -> None:
+    predicted = call.port(effect.get("pred"))
+    truth = call.port(effect.get("true"))
+    call.result.metrics = (call.event,)
+    models = tuple(dict.fromkeys((*(predicted.models if predicted else ()), *(truth.models if truth else ()))))
+    rows = frozenset() if predicted is None else _all_rows(predicted)
+    if not rows and truth is not None:
+        rows = _all_rows(truth)
+    call.detail["metric"] = {**effect, "models": models, "rows": tuple(sorted(rows))}
+    call.result.models = ()
+    for value in (call.result.elements or {}).values():
+        value.metrics = (call.event,)
+
+
+def _internal_split(call: Call, effect: Mapping[str, Any]) -> None:
+    data = call.port(effect.get("of")) or call.port(effect.get("X"))
+    model = _model(call, effect)
+    call.result.metrics = (call.event,)
+    call.detail["internal_split"] = {
+        **effect,
+        "models": (model.identity, *model.same_as) if model is not None else (),
+        "rows": tuple(sorted(_all_rows(data))) if data is not None else (),
+        "split": call.machine.new_split(),
+    }
+
+
+def _hold(call: Call, effect: Mapping[str, Any]) -> None:
+    held: list[Value] = []
+    for value in call.ports_of(effect.get("steps")):
+        _collect(value, held, 0)
+    call.result.held = (call.result.held or []) + held
+
+
+def _collect(value: Value, into: list[Value], depth: int) -> None:
+    """Estimators inside lists of names and estimators."""
+    if value.elements is not None and depth < 4:
+        for inner in value.elements.values():
+            _collect(inner, into, depth + 1)
+    elif value.types and value.types[0] not in ("str", "int", "float", "bool"):
+        into.append(value)
+
+
+def _load(call: Call, effect: Mapping[str, Any]) -> None:
+    call.detail["path"] = path_of(call.port(effect.get("path")))
+    if "read" in call.entry.roles and effect.get("what") != "model":
+        call.result.rows = origin(call.machine, call.detail["path"], call.event)  # type: ignore[arg-type] # a str since above
+
+
+def _save(call: Call, effect: Mapping[str, Any]) -> None:
+    call.detail["path"] = path_of(call.port(effect.get("path")))
+
+
+_OPERATIONS: dict[str, Callable[[Call, Mapping[str, Any]], None]] = {
+    "reads": _reads,
+    "generate": _generate,
+    "writes": _writes,
+    "derive": _derive,
+    "learn": _learn,
+    "apply": _apply,
+    "split": _split,
+    "internal_split": _internal_split,
+    "train": _train,
+    "predict": _predict,
+    "score": _score,
+    "metric": _metric,
+    "hold": _hold,
+    "load": _load,
+    "save": _save,
+}
+
+__all__ = ["Call", "carry_out", "holds", "origin", "path_of", "statistic", "unknown"]
