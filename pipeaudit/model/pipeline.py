@@ -44,13 +44,15 @@ class Program:
     """Code that a stage runs.
 
     `path` is the script, module file or notebook, relative to the root ("" where only a command is known), `function` the
-    entry inside it, `arguments` what follows on the command line, `command` the words as they were written.
+    entry inside it, `arguments` what follows on the command line, `command` the words as they were written, `folder` the
+    working folder that its relative paths are meant from.
     """
 
     path: str = ""
     function: str = ""
     arguments: tuple[str, ...] = ()
     command: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
+    """What a system says of an artifact: its kind, and where one with a name of the system's own lies.
+
+    Such names carry their system: `kedro:companies`. `path` is where it lies, "" where that is not known.
+    """
+
     name: str
     kind: ArtifactKind = ArtifactKind.OTHER
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

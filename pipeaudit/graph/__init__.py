@@ -1,0 +1,1 @@
+"""Stages, artifacts and edges of a whole repository, whoever declares them."""

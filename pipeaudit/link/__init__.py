@@ -1,0 +1,1 @@
+"""Joins what systems declare with what code does, across files."""

@@ -1,0 +1,283 @@
+"""What a system file is written with: which files a pipeline system claims, and what it is given of them.
+
+A system is a generator of stages. It is given one of its files (`config_system`), one Python file that imports its
+package (`python_system`), or all sources at once where its pipelines lie across files (`repository_system`). It may also
+yield artifacts, to say what kind they are or where a name of its own lies, and problems: a definition that is wrong for
+its own engine.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from posixpath import dirname, join, normpath
+from typing import TypeAlias
+
+from pipeaudit.model.finding import Problem
+from pipeaudit.model.location import Location
+from pipeaudit.model.pipeline import Artifact, Stage
+from pipeaudit.pyeval.evaluator import Evaluator, Exhausted, Library
+from pipeaudit.pyeval.files import PythonFile
+from pipeaudit.pyeval.frames import Frame
+from pipeaudit.read.node import ABSENT, Node
+from pipeaudit.sources import Sources
+
+__all__ = [
+    "Artifact",
+    "ConfigSource",
+    "Declared",
+    "Location",
+    "Node",
+    "Problem",
+    "PythonSource",
+    "Sources",
+    "Stage",
+    "System",
+    "config_system",
+    "python_system",
+    "repository_system",
+]
+
+Declared: TypeAlias = Stage | Artifact | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSource:
+    """One file that a config system claims. `documents` are empty for formats that are not YAML, JSON or TOML."""
+
+    path: str
+    sources: Sources
+
+    @property
+    def documents(self) -> tuple[Node, ...]:
+        if self.path.endswith((".json", ".toml")):
+            document = self.sources.document(self.path)
+            return () if document is None else (document,)
+        return self.sources.yaml(self.path)
+
+    @property
+    def document(self) -> Node:
+        documents = self.documents
+        return documents[0] if documents else Node(self.path, ABSENT, 1, 1)
+
+    @property
+    def text(self) -> str:
+        return self.sources.text(self.path)
+
+    @property
+    def folder(self) -> str:
+        return dirname(self.path)
+
+    def resolve(self, path: str, folder: str | None = None) -> str:
+        """A path as written in this file, relative to the root; one that leaves the root keeps its `..`."""
+        return resolve(self.folder if folder is None else folder, path)
+
+
+def resolve(folder: str, path: str) -> str:
+    """A path written in a folder as a path from the root; URIs and absolute paths stay."""
+    if "://" in path or path.startswith(("/", "~")):
+        return path
+    joined = normpath(join(folder, path))
+    return joined if joined != "." else ""
+
+
+@dataclass(slots=True)
+class PythonSource:
+    """One Python file (or notebook) that imports the system's package."""
+
+    path: str
+    sources: Sources
+    file: PythonFile
+    package: tuple[str, ...]
+    _names: dict[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.file.tree
+
+    def at(self, node: ast.AST) -> Location:
+        return self.file.at(node)
+
+    def run(self, library: Library, as_main: bool = False) -> tuple[Evaluator, Frame, list[Problem]]:
+        """The file evaluated with what the system knows of its package."""
+        evaluator = Evaluator(self.sources.modules, library, self.path if as_main else "")
+        problems: list[Problem] = []
+        with bounded(self.path, problems):
+            frame = evaluator.run_file(self.file)
+        return evaluator, evaluator.loaded[self.path] if problems else frame, problems
+
+    def qualified(self, node: ast.expr) -> str:
+        """The dotted library name that an expression stands for, through imports and aliases; "" where it is none."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        start = self._imports().get(node.id, "")
+        return ".".join([start, *reversed(parts)]) if start else ""
+
+    def functions(self, decorated: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Functions at the top of the file under a decorator of that qualified name, called or not."""
+        for node in self.tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+                self.qualified(d.func if isinstance(d, ast.Call) else d) == decorated for d in node.decorator_list
+            ):
+                yield node
+
+    def constant(self, node: ast.expr | None) -> object:
+        """A literal's value; None for anything else."""
+        if isinstance(node, ast.List | ast.Tuple):
+            return [self.constant(part) for part in node.elts]
+        return node.value if isinstance(node, ast.Constant) else None
+
+    def module(self, dotted: str) -> PythonFile | None:
+        """Another module of the repository, as this file would import it."""
+        path = self.sources.modules.find(dotted, self.path)
+        return self.sources.python(path) if path is not None and path.endswith(".py") else None
+
+    def _imports(self) -> dict[str, str]:
+        if self._names is None:
+            self._names = {}
+            for node in ast.walk(self.tree):
+                if isinstance(node, ast.Import):
+                    for alias in node.names:
+                        top = alias.name.partition(".")[0]
+                        self._names[alias.asname or top] = alias.name if alias.asname else top
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    for alias in node.names:
+                        self._names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        return self._names
+
+
+class bounded:
+    """Inside it, a spent budget or a stack too deep ends the evaluation with a note instead of an exception."""
+
+    def __init__(self, path: str, problems: list[Problem]) -> None:
+        self._path = path
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Exhausted):
+            self._problems.append(
+                Problem(self._path, 1, "too much code to evaluate: the rest of this pipeline is unknown")
+            )
+            return True
+        if isinstance(error, RecursionError):
+            self._problems.append(Problem(self._path, 1, "nested too deeply: the rest of this pipeline is unknown"))
+            return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A registered system. Config systems have patterns, Python systems packages, others neither."""
+
+    name: str
+    read: Callable[..., Iterator[Declared]]
+    patterns: tuple[str, ...] = ()
+    containing: tuple[bytes, ...] = ()
+    package: tuple[str, ...] = ()
+
+
+Generator: TypeAlias = Callable[..., Iterator[Declared]]
+
+
+def config_system(name: str, *patterns: str, containing: tuple[bytes, ...] = ()) -> Callable[[Generator], Generator]:
+    """Claims files by pattern; `containing`: only those whose text holds one of these."""
+    return lambda read: _marked(read, System(name, read, patterns=patterns, containing=containing))
+
+
+def python_system(name: str, *, package: str | tuple[str, ...]) -> Callable[[Generator], Generator]:
+    """Claims Python files and notebooks that import the package, or one of several."""
+    packages = (package,) if isinstance(package, str) else package
+    return lambda read: _marked(read, System(name, read, package=packages))
+
+
+def repository_system(name: str, *, package: str | tuple[str, ...] = ()) -> Callable[[Generator], Generator]:
+    """Is given all sources at once; with `package`, the Python files that import it as well."""
+    packages = (package,) if isinstance(package, str) else package
+    return lambda read: _marked(read, System(name, read, patterns=("",), package=packages))
+
+
+def _marked(read: Generator, system: System) -> Generator:
+    read.__system__ = system  # type: ignore[attr-defined] # functions take attributes, their type does not say so
+    return read
+
+
+def systems() -> tuple[System, ...]:
+    """All systems of the package, by the names of their modules."""
+    import importlib
+    import pkgutil
+
+    from pipeaudit import systems as package
+
+    found: list[System] = []
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        found += [
+            value.__system__
+            for value in vars(module).values()
+            if isinstance(getattr(value, "__system__", None), System)
+        ]
+    return tuple(found)
+
+
+def declarations(sources: Sources) -> list[Declared]:
+    """What all systems say of a repository, system by system, file by file."""
+    said: list[Declared] = []
+    for system in systems():
+        said.extend(_declared(system, sources))
+    return said
+
+
+def _declared(system: System, sources: Sources) -> Iterator[Declared]:
+    if system.patterns == ("",):
+        if system.package:
+            yield from system.read(sources, python_sources(sources, system.package))
+        else:
+            yield from system.read(sources)
+        return
+    for path in sources.matching(*system.patterns):
+        data = sources.data(path)
+        if data is not None and (not system.containing or any(mark in data for mark in system.containing)):
+            yield from system.read(ConfigSource(path, sources))
+    if system.package:
+        for source in python_sources(sources, system.package):
+            problems: list[Problem] = []
+            with bounded(source.path, problems):
+                yield from system.read(source)
+            yield from problems
+
+
+def python_sources(sources: Sources, package: tuple[str, ...]) -> list[PythonSource]:
+    """Python files and notebooks that import one of these packages, by path."""
+    marks = [name.encode() for name in package]
+    found: list[PythonSource] = []
+    for path in sources.paths:
+        if not path.endswith((".py", ".ipynb")):
+            continue
+        data = sources.data(path)
+        if data is None or not any(mark in data for mark in marks):
+            continue
+        file = sources.python(path)
+        if file is not None and _imports(file.tree, package):
+            found.append(PythonSource(path, sources, file, package))
+    return found
+
+
+def _imports(tree: ast.Module, package: tuple[str, ...]) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        else:
+            continue
+        if any(name == wanted or name.startswith(f"{wanted}.") for name in names for wanted in package):
+            return True
+    return False

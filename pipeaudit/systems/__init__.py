@@ -1,0 +1,1 @@
+"""One file per pipeline system: its files to stages and artifacts."""
