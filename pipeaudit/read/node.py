@@ -1,4 +1,4 @@
-"""The one tree that YAML, JSON and TOML are read into: values know their line, and what is missing answers with nothing.
+"""The one tree that YAML, JSON and TOML are read into: values know their line, what is missing answers with nothing.
 
 `document.get("jobs", "train").strings("needs")` needs no `isinstance` and no `try`: where a key is absent or a shape is
 another one, `get` gives the absent node, which is false, has no text and no entries, and points to where to look.
@@ -173,7 +173,7 @@ class Node:
         return tuple(item.raw for item in self.each(*keys) if item.shape == SCALAR and not item.is_null)
 
     def names(self, *keys: str | int) -> tuple[Node, ...]:
-        """What a list or mapping names, as nodes: `[a, b]`, `{a: 1, b: 2}` and `[a, b: {cache: false}]` name a and b."""
+        """What a list or mapping names: `[a, b]`, `{a: 1, b: 2}` and `[a, b: {cache: false}]` all name a and b."""
         found = self.get(*keys)
         if found.shape == MAPPING:
             return tuple(key for key, _ in found.entries if key.shape == SCALAR)

@@ -27,7 +27,7 @@ _SOURCE_KEYS = ("source", "input", "code", "text")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`kind` is code, markdown or raw; `language` is "" where it is the notebook's; `error` names a stored exception."""
+    """`kind` is code, markdown or raw; `language` is "" where it is the notebook's; `error`: a stored exception."""
 
     index: int
     kind: str
