@@ -85,6 +85,8 @@ def _agrees(constant: object, wanted: object, value: Value | None) -> bool | Non
     if isinstance(wanted, list):
         answers = [_agrees(constant, w, value) for w in wanted]
         return True if True in answers else None if None in answers else False
+    if isinstance(wanted, Mapping):
+        return _passes(constant, wanted, value)
     if isinstance(wanted, str) and wanted.startswith("type:"):
         return value is not None and value.is_a(*wanted[5:].split("|"))
     if wanted in ("many", "list"):
@@ -100,6 +102,46 @@ def _agrees(constant: object, wanted: object, value: Value | None) -> bool | Non
     if wanted == "str":
         return isinstance(constant, str)
     return bool(constant == wanted and type(constant) in (type(wanted), int, float) or constant is wanted)
+
+
+_LITERAL_TYPES: dict[str, tuple[type, ...]] = {
+    "number": (int, float),
+    "text": (str,),
+    "list": (list, tuple),
+    "dict": (dict,),
+    "bool": (bool,),
+    "none": (type(None),),
+}
+
+
+def _passes(constant: object, wanted: Mapping[str, object], value: Value | None) -> bool | None:
+    """A test in place of a literal: above, below, type, not."""
+    for test, operand in wanted.items():
+        answer: bool | None
+        if test == "not":
+            opposite = _agrees(constant, operand, value)
+            answer = None if opposite is None else not opposite
+        elif test == "type":
+            answer = _of_type(constant, str(operand), value)
+        elif constant is MISSING:
+            answer = None
+        elif isinstance(constant, int | float) and isinstance(operand, int | float):
+            answer = constant > operand if test == "above" else constant < operand
+        else:
+            answer = False
+        if answer is not True:
+            return answer
+    return True
+
+
+def _of_type(constant: object, name: str, value: Value | None) -> bool | None:
+    if name == "function":
+        return value is not None and constant is MISSING and not value.types and value.ref is not None
+    if constant is not MISSING:
+        return isinstance(constant, _LITERAL_TYPES.get(name, ())) and (name == "bool" or not isinstance(constant, bool))
+    if value is None or not value.types:
+        return None
+    return value.is_a(*{"number": ("int", "float"), "text": ("str",), "list": ("list", "tuple")}.get(name, (name,)))
 
 
 def carry_out(call: Call, effects: tuple[Mapping[str, Any], ...]) -> None:
