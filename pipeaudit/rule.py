@@ -9,6 +9,16 @@ from inspect import cleandoc
 from typing import TypeVar
 
 from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot
+from pipeaudit.flow.leakage import (
+    Evaluation,
+    Leak,
+    Training,
+    evaluations,
+    held_out,
+    internal_leaks,
+    leaks,
+    trainings,
+)
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
@@ -20,9 +30,11 @@ __all__ = [
     "MISSING",
     "ArtifactKind",
     "Confidence",
+    "Evaluation",
     "Event",
     "Events",
     "Iterator",
+    "Leak",
     "Learned",
     "Location",
     "Match",
