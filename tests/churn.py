@@ -24,7 +24,7 @@ from pipeaudit.model.audit import (
 from pipeaudit.model.control import Control, Evidence, Status, Strength
 from pipeaudit.model.finding import Confidence, Finding, Match, Problem, Related, Severity, fingerprint
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Stage, StageKind
+from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.scores import scores
 
 ROOT = Path(__file__).parent.parent / "fixtures" / "reports" / "churn"
@@ -305,14 +305,15 @@ def _group(id: str) -> str:
 
 
 def _graph() -> Graph:
-    def stage(name: str, kind: StageKind, system: str, path: str, line: int = 1) -> Node:
+    def stage(name: str, kind: StageKind, system: str, path: str, line: int = 1, runs: str = "") -> Node:
         where = Location(path, line)
-        return Node(f"{system}:{name}", name, kind, system, where, (Stage(name, system, where),))
+        declared = Stage(name, system, where, runs=(Program(runs),) if runs else ())
+        return Node(f"{system}:{name}", name, kind, system, where, (declared,))
 
     stages = (
         stage("churn", StageKind.DEPLOYMENT, "python", "app/serve.py", 11),
-        stage("prepare", StageKind.PREPROCESSING, "dvc", "dvc.yaml", 2),
-        stage("train", StageKind.TRAINING, "dvc", "dvc.yaml", 6),
+        stage("prepare", StageKind.PREPROCESSING, "dvc", "dvc.yaml", 2, "src/prepare.py"),
+        stage("train", StageKind.TRAINING, "dvc", "dvc.yaml", 6, "src/train.py"),
         stage("explore", StageKind.EXPLORATION, "notebook", NOTEBOOK),
     )
     artifacts = tuple(

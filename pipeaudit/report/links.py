@@ -40,3 +40,18 @@ def anchored(audit: Audit, at: Location) -> Location:
         return at
     known = {file.path for file in audit.files}
     return Location(next((home for home in _HOMES if home in known), min(known, default=_HOMES[0])))
+
+
+def source(audit: Audit, at: Location, line: int | None = None) -> str:
+    """The page of a forge that shows a place at the audited revision; nothing where no such page can be known.
+
+    `line` is the physical line, where it is not the place's own: in a notebook.
+    """
+    made = audit.identification
+    address = web(made.repository_url).removesuffix(".git")
+    host = urlsplit(address).hostname or ""
+    if not made.revision or at.path in ("", ".") or host not in ("github.com", "gitlab.com"):
+        return ""
+    folder = "/-/blob/" if host == "gitlab.com" else "/blob/"
+    shown = "?plain=1" if at.cell is not None else ""
+    return f"{address}{folder}{quote(made.revision, safe='')}/{uri(at.path, made.prefix)}{shown}#L{line or at.line}"

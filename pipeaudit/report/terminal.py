@@ -152,8 +152,10 @@ class _Page:
         if control.reason:
             self._entry("why", text.message(control.reason))
         for item in control.evidence:
-            where = "" if item.at.path == "." else f"{place(item.at)}: "
-            self._entry("evidence" if where else "looked", f"{where}{text.message(item.what)}".removeprefix("looked "))
+            if item.at.path in ("", "."):
+                self._entry("looked", text.message(item.what).removeprefix("looked "))
+            else:
+                self._entry("evidence", f"{place(item.at)}: {text.message(item.what)}")
         for finding in verdict.named(audit, control.findings):
             self._entry("finding", f"{finding.rule} {finding.name}, {place(finding.at)}")
         for missing in control.missing:

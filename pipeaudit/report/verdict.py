@@ -92,14 +92,16 @@ def statuses(group: GroupScore) -> str:
 
 
 def reading(group: GroupScore) -> str:
-    """`evidenced 39% (41% with attestations, up to 51% if open items were attested)`, or nothing for a small group."""
+    """`evidenced 39% (41% with attestations, up to 51% if open items were attested)`, without what says nothing new."""
     score = group.reading
     if score.evidenced is None:
         return ""
-    return (
-        f"evidenced {score.evidenced}% ({score.attested}% with attestations, "
-        f"up to {score.possible}% if open items were attested)"
-    )
+    parts = []
+    if score.attested != score.evidenced:
+        parts.append(f"{score.attested}% with attestations")
+    if score.possible != score.attested:
+        parts.append(f"up to {score.possible}% if open items were attested")
+    return f"evidenced {score.evidenced}%{' (' + ', '.join(parts) + ')' if parts else ''}"
 
 
 def applicable(scores: Scores) -> str:

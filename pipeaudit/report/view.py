@@ -1,0 +1,325 @@
+"""What the HTML templates are handed: plain values, sorted, grouped and worded, so that a template decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeaudit.model.audit import Audit, GroupScore, RuleInfo, Source
+from pipeaudit.model.control import Control, Evidence, Status
+from pipeaudit.model.finding import Finding, Severity
+from pipeaudit.model.location import Location
+from pipeaudit.model.pipeline import Edge
+from pipeaudit.report import links, text, verdict
+from pipeaudit.report.frame import FrameLine, code_line, frame, place
+
+MOST_FRAMES = 400
+MOST_FILES = 1_000
+
+_BAR = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a message: prose, or code that stood between backticks."""
+
+    text: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    text: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    number: int
+    before: str
+    marked: str
+    after: str
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    number: int
+    place: Place
+    message: tuple[Part, ...]
+    code: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    anchor: str
+    rule: str
+    name: str
+    page: str
+    kind: str
+    severity: str
+    confidence: str
+    stage: str
+    core: bool
+    path: str
+    place: Place
+    message: tuple[Part, ...]
+    summary: tuple[Part, ...]
+    frame: tuple[CodeLine, ...]
+    steps: tuple[Step, ...]
+    fix: tuple[Part, ...]
+    controls: tuple[str, ...]
+    reason: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    place: Place
+    what: tuple[Part, ...]
+    strength: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlView:
+    id: str
+    title: str
+    status: str
+    word: str
+    grade: str
+    label: str
+    brief: tuple[Part, ...]
+    reason: tuple[Part, ...]
+    evidence: tuple[EvidenceView, ...]
+    looked: tuple[tuple[Part, ...], ...]
+    findings: tuple[FindingView, ...]
+    missing: tuple[tuple[Part, ...], ...]
+    to_sign: bool
+    remedy: tuple[Part, ...]
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a bar, in a box 100 wide."""
+
+    status: str
+    word: str
+    count: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    anchor: str
+    name: str
+    bar: tuple[Segment, ...]
+    counts: str
+    evidenced: int | None
+    reading: str
+    controls: tuple[ControlView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    anchor: str
+    name: str
+    kind: str
+    system: str
+    place: Place
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    after: tuple[str, ...]
+    findings: tuple[FindingView, ...]
+
+
+def prose(words: str) -> tuple[Part, ...]:
+    """A message in its parts; an odd backtick is just a character."""
+    pieces = text.message(words).split("`")
+    if len(pieces) % 2 == 0:
+        pieces[-2:] = ["`".join(pieces[-2:])]
+    return tuple(Part(piece, position % 2 == 1) for position, piece in enumerate(pieces) if piece)
+
+
+def anchor(finding: Finding) -> str:
+    return f"{finding.rule}-{finding.fingerprint[:12]}"
+
+
+def findings(audit: Audit, shown: Iterable[Finding]) -> list[FindingView]:
+    """The gravest first; code is shown for as many as keep the report small enough to send around."""
+    ordered = sorted(shown, key=lambda found: (-found.severity.rank, -found.confidence.rank, found.at.key, found.rule))
+    rules = {rule.id: rule for rule in audit.rules}
+    return [
+        _finding(audit, finding, rules.get(finding.rule), framed=position < MOST_FRAMES)
+        for position, finding in enumerate(ordered)
+    ]
+
+
+def groups(audit: Audit, shown: Sequence[FindingView]) -> list[GroupView]:
+    if audit.scores is None:
+        return []
+    by_id = {control.id: control for control in audit.controls}
+    by_fingerprint = {finding.fingerprint: finding for finding in shown}
+    return [
+        GroupView(
+            anchor=f"group-{position}",
+            name=group.name,
+            bar=bar(group),
+            counts=verdict.statuses(group),
+            evidenced=group.reading.evidenced,
+            reading=verdict.reading(group),
+            controls=tuple(_control(audit, by_id[id_], by_fingerprint) for id_ in group.controls),
+        )
+        for position, group in enumerate(audit.scores.groups)
+    ]
+
+
+def bar(group: GroupScore) -> tuple[Segment, ...]:
+    """The statuses of a group as lengths; what does not apply is no part of it."""
+    counted = [
+        (status, count)
+        for status in verdict.STATUS_WORDS
+        if status is not Status.NOT_APPLICABLE and (count := group.counts.get(status.value, 0))
+    ]
+    total = sum(count for _, count in counted)
+    segments, x = [], 0.0
+    for status, count in counted:
+        width = _BAR * count / total
+        segments.append(Segment(status.value, verdict.STATUS_WORDS[status], count, round(x, 2), round(width, 2)))
+        x += width
+    return tuple(segments)
+
+
+def stages(audit: Audit, shown: Sequence[FindingView]) -> list[StageRow]:
+    """The table beside the drawing: what each stage reads and writes, and what was found in its files."""
+    graph = audit.graph
+    names = {artifact.id: artifact.name for artifact in graph.artifacts} | {
+        stage.id: stage.name for stage in graph.stages
+    }
+    reads, writes, after = (_ends(graph.edges, kind, names) for kind in ("reads", "writes", "after"))
+    rows = []
+    for position, stage in enumerate(graph.stages):
+        files = {stage.at.path, *(program.path for one in stage.declarations for program in one.runs)}
+        rows.append(
+            StageRow(
+                anchor=f"stage-{position}",
+                name=text.path(stage.name),
+                kind=stage.kind.value,
+                system=", ".join(dict.fromkeys([stage.system, *(one.system for one in stage.declarations)])),
+                place=where(audit, stage.at),
+                reads=reads.get(stage.id, ()),
+                writes=writes.get(stage.id, ()),
+                after=after.get(stage.id, ()),
+                findings=tuple(finding for finding in shown if finding.path in files),
+            )
+        )
+    return rows
+
+
+def where(audit: Audit, at: Location) -> Place:
+    return Place(place(at), links.source(audit, at, _physical_line(audit.sources, at)))
+
+
+def severities(shown: Iterable[Finding]) -> list[tuple[str, int]]:
+    counts = Counter(finding.severity for finding in shown)
+    return [(severity.value, counts[severity]) for severity in Severity if counts[severity]]
+
+
+def _finding(audit: Audit, finding: Finding, rule: RuleInfo | None, *, framed: bool) -> FindingView:
+    match = finding.match
+    return FindingView(
+        anchor=anchor(finding),
+        rule=finding.rule,
+        name=finding.name,
+        page=links.rule_page(rule) if rule else "",
+        kind=match.kind or "",
+        severity=finding.severity.value,
+        confidence=finding.confidence.value,
+        stage=finding.stage,
+        core=finding.core,
+        path=finding.at.path,
+        place=where(audit, finding.at),
+        message=prose(match.message),
+        summary=prose(rule.summary if rule else ""),
+        frame=tuple(map(_code_line, frame(audit.sources, finding.at))) if framed else (),
+        steps=tuple(
+            Step(
+                number=number,
+                place=where(audit, step.at),
+                message=prose(step.message),
+                code=code_line(audit.sources, step.at),
+                here=step.at.key == finding.at.key,
+            )
+            for number, step in enumerate(match.related, 1)
+        ),
+        fix=prose(match.fix),
+        controls=finding.controls,
+        reason=text.message(finding.suppressed or ""),
+        fingerprint=finding.fingerprint,
+    )
+
+
+def _code_line(line: FrameLine) -> CodeLine:
+    if line.start is None or line.end is None:
+        return CodeLine(line.number, line.text, "", "", flagged=False)
+    cut = (line.text[: line.start], line.text[line.start : line.end], line.text[line.end :])
+    return CodeLine(line.number, *cut, flagged=True)
+
+
+def _control(audit: Audit, control: Control, by_fingerprint: Mapping[str, FindingView]) -> ControlView:
+    evidence = [item for item in control.evidence if item.at.path not in ("", ".")]
+    looked = [item for item in control.evidence if item not in evidence]
+    against = set(control.findings)
+    label, brief = _brief(control)
+    return ControlView(
+        id=control.id,
+        title=text.message(control.title),
+        status=control.status.value,
+        word=verdict.STATUS_WORDS[control.status],
+        grade=verdict.GRADES[control.status],
+        label=label,
+        brief=prose(brief),
+        reason=prose(control.reason),
+        evidence=tuple(_evidence(audit, item) for item in evidence),
+        looked=tuple(prose(item.what.removeprefix("looked for ")) for item in looked),
+        findings=tuple(found for fingerprint, found in by_fingerprint.items() if fingerprint in against),
+        missing=tuple(prose(words) for words in control.missing),
+        to_sign=control.status is Status.NEEDS_ATTESTATION,
+        remedy=prose("" if control.status in (Status.MET, Status.NOT_APPLICABLE) else control.remedy),
+        rules=tuple(rule.id for rule in audit.rules if control.id in rule.controls),
+    )
+
+
+def _evidence(audit: Audit, item: Evidence) -> EvidenceView:
+    return EvidenceView(where(audit, item.at), prose(item.what), item.strength.value, code_line(audit.sources, item.at))
+
+
+def _brief(control: Control) -> tuple[str, str]:
+    """What the closed entry says: the reason, else the first thing that is missing, else the first that was found."""
+    if control.reason:
+        return "", control.reason
+    if control.missing:
+        return "To attest" if control.status is Status.NEEDS_ATTESTATION else "Missing", control.missing[0]
+    return "", control.evidence[0].what if control.evidence else ""
+
+
+def _ends(edges: Iterable[Edge], kind: str, names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """For each stage the names at the other ends of its edges of a kind: only `writes` run away from the stage."""
+    ends: dict[str, list[str]] = {}
+    for edge in edges:
+        if edge.kind == kind:
+            stage, other = (edge.source, edge.target) if kind == "writes" else (edge.target, edge.source)
+            ends.setdefault(stage, []).append(text.path(names.get(other, other)))
+    return {stage: tuple(sorted(set(found))) for stage, found in ends.items()}
+
+
+def _physical_line(sources: Mapping[str, Source], at: Location) -> int | None:
+    source = sources.get(at.path)
+    if at.cell is None or source is None or at.cell >= len(source.cells):
+        return None
+    physical = source.cells[at.cell].physical
+    return physical[min(at.line, len(physical)) - 1][0] if physical else None
