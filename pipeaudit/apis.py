@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Entry:
     draws: Mapping[str, Any] = field(default_factory=dict)
     covers_seed: tuple[str, ...] = ()
     unsafe: object = None
-    scale_sensitive: bool = False
+    scale_sensitive: bool | str = False
     hard_labels: str = ""
     cost: str = ""
     variants: tuple[Mapping[str, Any], ...] = ()
@@ -115,7 +115,7 @@ class Knowledge:
         for base in owner.bases:
             found = self._find_method(self.canonical(base), method, depth + 1)
             if found is not None:
-                return found
+                return replace(found, name=f"{type_name}.{method}")
         return None
 
     def _protocol_method(self, protocol: str, method: str, depth: int) -> Mapping[str, Any] | None:
@@ -181,7 +181,7 @@ def _entry(name: str, raw: Mapping[str, Any]) -> Entry:
         draws=raw.get("draws") or {},
         covers_seed=tuple(raw.get("covers_seed") or ()),
         unsafe=raw.get("unsafe"),
-        scale_sensitive=bool(raw.get("scale_sensitive")),
+        scale_sensitive=raw.get("scale_sensitive") or False,
         hard_labels=raw.get("hard_labels", ""),
         cost=raw.get("cost", ""),
         variants=tuple(raw.get("variants") or ()),
