@@ -34,6 +34,11 @@ def key(*parts: str | bytes) -> bytes:
     return digest.digest()
 
 
+def _normal(name: bytes | str) -> bytes:
+    """A key as `key` makes it; other names, which hold their own digest, are turned into one."""
+    return name if isinstance(name, bytes) else key(name)
+
+
 def default_folder() -> str:
     """The user's own cache folder, never a place in the audited tree."""
     if named := os.environ.get("PIPEAUDIT_CACHE_DIR"):
@@ -75,7 +80,8 @@ class Cache:
     def __len__(self) -> int:
         return len(self._index) // _ENTRY.size
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, name: bytes | str) -> bytes | None:
+        key = _normal(name)
         if key in self._new:
             return self._new[key]
         found = self._find(key)
@@ -94,9 +100,9 @@ class Cache:
         self._used.add(key)
         return content
 
-    def put(self, key: bytes, value: bytes) -> None:
+    def put(self, name: bytes | str, value: bytes) -> None:
         if self._path:
-            self._new[key] = value
+            self._new[_normal(name)] = value
 
     def _find(self, key: bytes) -> tuple[bytes, int, int, int] | None:
         low, high = 0, len(self)

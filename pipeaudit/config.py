@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -202,6 +202,25 @@ def from_bytes(data: bytes, name: str) -> Config:
     if "extend" in values:
         raise ConfigError(name, lines.get("extend", 1), "`extend` can't be followed in a file that is not in the tree")
     return _config(values, lines, name, hashlib.sha256(data).hexdigest())
+
+
+def changed(config: Config, settings: Sequence[str]) -> Config:
+    """The settings, with those of the command line (`key=value`, the value as in TOML or plain text) over them."""
+    import tomllib
+
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in KEYS:
+            raise ConfigError("--set", 0, f"there is no setting {name!r}{_nearest(name, tuple(KEYS))}")
+        try:
+            value: object = tomllib.loads(f"value = {text}\n")["value"]
+        except (tomllib.TOMLDecodeError, RecursionError):
+            value = text
+        try:
+            config = replace(config, **{name.replace("-", "_"): KEYS[name].read(value)})  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ConfigError("--set", 0, f"{name}: {error}") from error
+    return config
 
 
 def _from_file(folder: Path, name: str, *, whole: bool) -> Config:

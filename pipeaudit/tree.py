@@ -54,14 +54,14 @@ class Tree:
         if is_opaque(path):
             raise ReadError(path, 1, "is data, which is never opened")
         try:
-            data = read_bytes(self.root, path, self._limit(path))
+            data = read_bytes(self.root, path, self.limit(path))
         except FileProblem as error:
             self._unread[path] = str(error)
             raise ReadError(path, 1, str(error)) from error
         self._data[path] = data
         return data
 
-    def _limit(self, path: str) -> int:
+    def limit(self, path: str) -> int:
         return self.limits.notebook_bytes if path.endswith(".ipynb") else self.limits.text_bytes
 
     def digest(self, path: str) -> str:
@@ -71,7 +71,7 @@ class Tree:
         return self._digests[path]
 
     def _digest(self, path: str) -> str:
-        if is_opaque(path) or self.files[path].size > self._limit(path):
+        if is_opaque(path) or self.files[path].size > self.limit(path):
             return ""
         if path not in self._data and self._state(path) == self._remembered.get(path, [0])[:-1]:
             return str(self._remembered[path][-1])

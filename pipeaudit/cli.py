@@ -1,0 +1,289 @@
+"""The command line: options in, exit status out. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeaudit import __version__
+from pipeaudit.gate import PASSED, WRONG_CALL, Gate
+
+if TYPE_CHECKING:
+    from pipeaudit.engine import Request
+
+# Each format is a function of the finished audit, in a module of `pipeaudit.report`.
+CHECK_FORMATS = {
+    "text": "terminal.check",
+    "json": "json.findings",
+    "sarif": "sarif.render",
+}
+AUDIT_FORMATS = {
+    "text": "terminal.audit",
+    "json": "json.audit",
+}
+GRAPH_FORMATS = {
+    "json": "json.graph",
+}
+_CONFIDENCES = ("high", "medium", "low")
+_GATES = ("core", "error", "warning", "note", "never")
+Command = Callable[..., int]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit status of a call: 0, 1, 2 or 3, whatever happens."""
+    from pipeaudit.deliver import DeliveryError, say
+
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    debug = "--debug" in arguments
+    try:
+        status = cli.main(list(arguments), prog_name="pipeaudit", standalone_mode=False)
+        return status if isinstance(status, int) else PASSED
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.UsageError as error:
+        hint = f"\nTry 'pipeaudit {error.ctx.info_name} --help'." if error.ctx and error.ctx.parent else ""
+        say(f"error: {error.format_message()}{hint}")
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
+    except DeliveryError as error:
+        say(f"error: {error}")
+    except Exception as error:  # whatever is left is a defect of ours, and it must not look like a result
+        if debug:
+            raise
+        say(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a defect of pipeaudit. Run again with --debug and report what it prints."
+        )
+    return WRONG_CALL
+
+
+class _Failure(click.UsageError):
+    """What the user can mend: printed without a traceback, exit 2."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pipeaudit", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Audits machine-learning repositories without running them."""
+
+
+def _common(command: Command) -> Command:
+    """Options of everything that reads a tree."""
+    options = (
+        click.option("--config", type=click.Path(path_type=Path), help="Read the settings from this file only."),
+        click.option("--config-from", metavar="REF", help="Read the settings as this commit has them."),
+        click.option("--isolated", is_flag=True, help="Read no configuration file."),
+        click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set one setting, as in TOML."),
+        click.option("--packs", metavar="NAMES", help="Turn opt-in rules on: `all`, or names with commas."),
+        click.option("--select", metavar="CODES", help="Run these rules only: PA201, PA2, a name, PA201:scaling."),
+        click.option("--extend-select", metavar="CODES", help="Run these rules as well."),
+        click.option("--ignore", metavar="CODES", help="Do not run these rules."),
+        click.option("--rules", type=click.Path(path_type=Path), multiple=True, help="A rule folder of your own."),
+        click.option("--no-ignore", is_flag=True, help="Look at files that .gitignore leaves out, too."),
+        click.option("--as-of", metavar="DAY", help="The day that dated entries are held against (YYYY-MM-DD)."),
+        click.option("--profile", help="The project's profile, instead of the one that is detected."),
+        click.option("--output", "-o", metavar="[FORMAT:]FILE", multiple=True, help="Write the report to a file."),
+        click.option("--force", is_flag=True, help="Let --output replace a file that the repository tracks."),
+        click.option("--max-errors", type=click.IntRange(0), help="Exit 3 if more inputs can't be analysed."),
+        click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True),
+        click.option("--jobs", type=click.IntRange(1), help="Processes to use; the report does not depend on it."),
+        click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an internal error."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _gated(command: Command) -> Command:
+    options = (
+        click.option("--fail-on", type=click.Choice(_GATES), help="What makes the exit status 1."),
+        click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(tuple(CHECK_FORMATS)), default="text", show_default=True)
+@click.option("--min-confidence", type=click.Choice(_CONFIDENCES), help="Show findings that are at least as sure.")
+@click.option("--staged", is_flag=True, help="Show only findings that touch a file staged for commit.")
+@click.option("--scope", type=click.Choice(("file", "project")), help="Run only rules that need one file.")
+@click.option("--force-exclude", is_flag=True, help="Excluded files stay excluded when they are named.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Findings of this file are known; show new ones.")
+@click.option("--write-baseline", type=click.Path(path_type=Path), help="Write all findings as a new baseline.")
+@click.option("--show-files", is_flag=True, help="List what is read, and what is left out and why; check nothing.")
+@click.option("--statistics", is_flag=True, help="Count findings by rule instead of showing them.")
+@_gated
+@_common
+def check(paths: tuple[Path, ...], format_: str, **options: Any) -> int:
+    """Find defects of machine-learning pipelines.
+
+    One folder is the root itself. For files, the root is the top of their git work tree, else the current folder, and
+    only findings in these files are shown.
+    """
+    request = _request(paths, options)
+    if options["show_files"]:
+        return _show_files(request)
+    if options["write_baseline"]:
+        return _write_baseline(request, options["write_baseline"], options["force"])
+    formats = {"statistics": "rules.statistics"} if options["statistics"] else CHECK_FORMATS
+    chosen = "statistics" if options["statistics"] else format_
+    gate = Gate(options["fail_on"] or request.config.fail_on, options["max_errors"], options["exit_zero"])
+    return _report(request, formats, chosen, gate, options)
+
+
+@cli.command()
+@click.argument("root", default=".", type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(tuple(AUDIT_FORMATS)), default="text", show_default=True)
+@_gated
+@_common
+def audit(root: Path, format_: str, **options: Any) -> int:
+    """Answer the checklist, with evidence for every control."""
+    request = _request((root,), options, checklist=True)
+    gate = Gate(options["fail_on"] or "never", options["max_errors"], options["exit_zero"])
+    return _report(request, AUDIT_FORMATS, format_, gate, options)
+
+
+@cli.command()
+@click.argument("root", default=".", type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(tuple(GRAPH_FORMATS)), default="json", show_default=True)
+@_common
+def graph(root: Path, format_: str, **options: Any) -> int:
+    """Draw the pipeline that is there."""
+    request = _request((root,), options, rules=False)
+    return _report(request, GRAPH_FORMATS, format_, Gate("never", options["max_errors"]), options)
+
+
+@cli.command()
+@click.option("--rules", "folders", type=click.Path(path_type=Path), multiple=True, help="A rule folder of your own.")
+@click.option("--format", "format_", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
+def rules(folders: tuple[Path, ...], format_: str) -> int:
+    """List all rules."""
+    from pipeaudit.deliver import show
+    from pipeaudit.report import rules as pages
+
+    infos = _selection(folders).infos()
+    show({"text": pages.table, "json": pages.listing, "markdown": pages.markdown_table}[format_](infos))
+    return PASSED
+
+
+@cli.command()
+@click.argument("code")
+@click.option("--rules", "folders", type=click.Path(path_type=Path), multiple=True, help="A rule folder of your own.")
+@click.option("--format", "format_", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
+def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
+    """Explain a rule: what it finds, why it matters, how to mend it, what it does not see."""
+    from pipeaudit.deliver import show
+    from pipeaudit.report import rules as pages
+
+    selection = _selection(folders)
+    found = next((info for info in selection.infos() if code in (info.id, info.name)), None)
+    if found is None:
+        raise _Failure(f"there is no rule {code!r}{selection.book.nearest(code)}")
+    show({"text": pages.page, "json": pages.record, "markdown": pages.markdown_page}[format_](found))
+    return PASSED
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(("findings", "graph", "audit", "config")))
+def schema(name: str) -> int:
+    """Print the JSON Schema of a machine format or of the configuration."""
+    import json
+
+    from pipeaudit import config, resources
+    from pipeaudit.deliver import show
+
+    if name == "config":
+        show(json.dumps(config.schema(), indent=2) + "\n")
+    else:
+        show((resources.folder("reports") / "schema" / f"{name}-1.json").read_text(encoding="utf-8"))
+    return PASSED
+
+
+def _selection(folders: Sequence[Path]) -> Any:
+    from pipeaudit import resources
+    from pipeaudit.rulebook import Choice, RulebookError, load
+
+    try:
+        return load((resources.folder("rules"), *folders)).chosen(Choice())
+    except RulebookError as error:
+        raise _Failure(str(error)) from error
+
+
+def _request(paths: Sequence[Path], options: dict[str, Any], *, checklist: bool = False, rules: bool = True) -> Request:
+    """Everything the engine is asked, from the call and the configuration."""
+    from pipeaudit import call
+    from pipeaudit.config import ConfigError
+    from pipeaudit.git import GitUnavailable
+
+    try:
+        return call.request(paths, options, checklist=checklist, rules=rules)
+    except (call.WrongCall, ConfigError, GitUnavailable) as error:
+        raise _Failure(str(error)) from error
+
+
+def _report(request: Request, formats: dict[str, str], chosen: str, gate: Gate, options: dict[str, Any]) -> int:
+    """One analysis, as many reports as were asked for; the exit status does not depend on their formats."""
+    from pipeaudit import call, deliver
+    from pipeaudit import run as running
+    from pipeaudit.engine import WrongInput
+    from pipeaudit.rulebook import RulebookError
+    from pipeaudit.suppress import BaselineError
+
+    targets = call.targets(options["output"], chosen, tuple(formats))
+    shown = () if targets else (chosen,)
+    wanted = tuple(dict.fromkeys((*shown, *(target.format for target in targets))))
+    presentation = running.Presentation(color=call.wants_color(options["color"]) and not targets, gate=gate)
+    try:
+        outcome = running.run(request, {name: formats[name] for name in wanted}, presentation)
+    except (RulebookError, BaselineError, WrongInput) as error:
+        raise _Failure(str(error)) from error
+    for name in shown:
+        deliver.show(outcome.reports[name])
+    for target in targets:
+        if target.path is None:
+            deliver.show(outcome.reports[target.format])
+        else:
+            deliver.save(
+                outcome.reports[target.format],
+                target.path,
+                tracked=outcome.tracked,
+                root=request.root,
+                force=options["force"],
+            )
+    for failure in outcome.failures:
+        deliver.say(f"error: {failure}")
+    return WRONG_CALL if outcome.failures else outcome.status
+
+
+def _show_files(request: Request) -> int:
+    from pipeaudit import run as running
+    from pipeaudit.deliver import show
+
+    show(running.listing(request))
+    return PASSED
+
+
+def _write_baseline(request: Request, path: Path, force: bool) -> int:
+    from pipeaudit import deliver, engine, suppress
+    from pipeaudit.rulebook import RulebookError
+
+    try:
+        finished, failures = engine.audit(request)
+    except (RulebookError, engine.WrongInput) as error:
+        raise _Failure(str(error)) from error
+    for failure in failures:
+        deliver.say(f"error: {failure}")
+    text = suppress.baseline((*finished.findings, *finished.baselined))
+    # a baseline is a tracked file by purpose, so an earlier one is replaced
+    deliver.save(text, path, tracked=frozenset(), root=request.root, force=force)
+    deliver.say(f"{path}: {len(finished.findings) + len(finished.baselined)} findings are known from now on")
+    return WRONG_CALL if failures else PASSED

@@ -1,0 +1,267 @@
+"""The audit step by step: discover, read, flow, systems, link, graph, rules, checklist; the only module that knows all.
+
+Steps take the former's values and give back new ones. What one file's fault keeps from being known is an entry of
+`problems`; the run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeaudit import __version__, apis, git, resources, rulebook, suppress
+from pipeaudit.cache import Cache
+from pipeaudit.config import Config
+from pipeaudit.discover import Discovery, FileProblem, discover, read_bytes
+from pipeaudit.flow.events import Events
+from pipeaudit.flow.program import analyse
+from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.ignore import Patterns
+from pipeaudit.model.audit import Audit, Identification, InputFile
+from pipeaudit.model.finding import Confidence, Finding, Problem
+from pipeaudit.model.location import Location
+from pipeaudit.model.pipeline import StageKind
+from pipeaudit.model.suppression import Suppression
+from pipeaudit.read import magics, notebook, python
+from pipeaudit.read.error import ReadError
+from pipeaudit.repository import Repository
+from pipeaudit.rule import Project, Scope
+from pipeaudit.rulebook import Choice, Places, Rulebook, Selection
+from pipeaudit.texts import Texts
+from pipeaudit.tree import Tree, is_opaque
+
+
+class WrongInput(Exception):
+    """Something that the user named can't be used: exit 2 with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: of which tree, by which rules, and which findings count.
+
+    `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
+    finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
+    """
+
+    root: Path
+    config: Config = Config()
+    choice: Choice = Choice()
+    rule_folders: tuple[Path, ...] = ()
+    only: frozenset[str] | None = None
+    touched: bool = False
+    checklist: bool = False
+    min_confidence: str = "low"
+    file_rules_only: bool = False
+    force_exclude: bool = False
+    obey_ignore_files: bool = True
+    as_of: str = ""
+    profile: str = ""
+    baseline: Path | None = None
+    jobs: int = 0
+    use_cache: bool = True
+
+
+def find(request: Request) -> Discovery:
+    """The files of the tree that are ours to look at; files that the call names are, whatever the settings exclude."""
+    named = () if request.force_exclude else tuple(f"/{path}" for path in request.only or ())
+    return discover(
+        request.root,
+        exclude=(*request.config.excluded, *(f"!{path}" for path in named)),
+        include=(*request.config.include, *named),
+        obey_ignore_files=request.obey_ignore_files,
+        limits=request.config.limits,
+    )
+
+
+def audit(
+    request: Request, found: Discovery | None = None, tree: Tree | None = None, store: Cache | None = None
+) -> tuple[Audit, tuple[str, ...]]:
+    """The finished audit, and what rules failed in it."""
+    found = found or find(request)
+    tree = tree or Tree(request.root, found.files, request.config.limits)
+    texts = Texts(tree)
+    problems = list(found.problems)
+    book = rulebook.load(request.rule_folders)
+    selection = book.chosen(request.choice)
+    programs = _programs(request, tree, problems, store)
+    repository = Repository(tree)
+    graph = PipelineGraph()
+    project = Project(programs, graph, repository)
+    revision = git.revision(found.work_tree) if found.work_tree else None
+    as_of = request.as_of or (revision.day if revision else "")
+    judged = _judged(request, selection, project, texts, tree, as_of)
+    shown = [finding for finding in judged.open if _is_shown(request, finding)]
+    known = _baseline(request)
+    new, baselined, _ = suppress.against_baseline(shown, known)
+    problems += tree.problems
+    pointed = _pointed_into((*shown, *judged.suppressed))
+    finished = Audit(
+        identification=Identification(
+            tool_version=__version__,
+            revision=revision.commit if revision else "",
+            branch=revision.branch if revision else "",
+            prefix=found.work_tree.prefix if found.work_tree else "",
+            as_of=as_of,
+            configuration=request.config.origin,
+            configuration_digest=request.config.digest,
+            rules_digest=book.digest,
+            manifest=tree.manifest(),
+        ),
+        findings=new,
+        problems=_sorted(problems),
+        rules=selection.infos(),
+        graph=graph.plain(),
+        suppressed=tuple(f for f in judged.suppressed if _is_shown(request, f)),
+        baselined=baselined,
+        files=tuple(InputFile(p, tree.files[p].size, d) for p in tree.paths if (d := tree.digest(p))),
+        left_out=found.left_out,
+        sources=texts.sources(pointed),
+    )
+    return finished, judged.failures
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(set(problems), key=lambda problem: (problem.path, problem.line, problem.message)))
+
+
+def _pointed_into(findings: Iterable[Finding]) -> set[str]:
+    return {at.path for f in findings for at in (f.at, *(step.at for step in f.match.related))}
+
+
+def _programs(request: Request, tree: Tree, problems: list[Problem], store: Cache | None) -> dict[str, Events]:
+    """The events of each Python file and notebook; one that can't be read costs itself only."""
+    facts: dict[str, python.PythonFacts] = {}
+    for path in tree.paths:
+        if not path.endswith((".py", ".ipynb")):
+            continue
+        try:
+            data = tree.data(path)
+            facts[path] = _notebook(path, data, tree, problems) if path.endswith(".ipynb") else python.read(path, data)
+        except ReadError as error:
+            if not tree.is_unread(path):  # the tree tells of those itself
+                problems.append(Problem(error.path, error.line, error.why))
+    own = []
+    for pattern in request.config.apis:
+        matching = Patterns((f"/{pattern}",))
+        own += [(path, tree.data(path)) for path in tree.paths if matching.match(path)]
+    try:
+        knowledge = apis.load(resources.folder("rules") / "apis", own, store)
+    except (ValueError, ReadError) as error:
+        raise WrongInput(f"apis: {error}") from error
+    programs, unfollowed = analyse(facts, knowledge, steps=request.config.limits.file_steps)
+    problems += unfollowed
+    return programs
+
+
+def _notebook(path: str, data: bytes, tree: Tree, problems: list[Problem]) -> python.PythonFacts:
+    """The code cells of a notebook in document order, as one program; a cell that does not parse costs that cell."""
+    document = notebook.parse(path, data, tree.limits)
+    problems += document.problems
+    if not document.is_python:
+        problems.append(Problem(path, 1, f"is a notebook in {document.language}; its code is not read"))
+        return python.PythonFacts(path, (), is_notebook=True)
+    blocks = []
+    for cell in document.code_cells:
+        cleaned = magics.clean(cell.source)
+        if cleaned.language != "python":
+            continue
+        try:
+            body = python.parse(path, cleaned.code.encode("utf-8", "replace")).body
+        except ReadError as error:
+            problems.append(Problem(path, 1, f"cell {cell.index + 1}, line {error.line}: {error.why}"))
+            continue
+        blocks.append(python.Block(python.block(body), cell.index))
+    return python.PythonFacts(path, tuple(blocks), is_notebook=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    open: tuple[Finding, ...]
+    suppressed: tuple[Finding, ...]
+    failures: tuple[str, ...]
+
+
+def _judged(request: Request, selection: Selection, project: Project, texts: Texts, tree: Tree, as_of: str) -> _Judged:
+    """The rules' findings, parted by what the repository lives with, and then the notes on that itself."""
+    places = Places(
+        stage=lambda at: stage_at(project.graph, at),
+        statement=texts.statement,
+        cell_name=texts.cell_name,
+        reports=lambda path: not texts.is_generated(path),
+    )
+    scopes = (Scope.FILE,) if request.file_rules_only else (Scope.FILE, Scope.PROJECT)
+    findings, failures = rulebook.run(selection, project, places, scopes)
+    ran = frozenset(rule.id for rule in selection.rules if rule.scope in scopes)
+    incomplete = frozenset(problem.path for problem in tree.problems)
+    suppressions = list(_suppressions(request.config, tree, texts)) if selection.rules else []
+    outcome = suppress.apply(findings, suppressions, selection.book, ran, as_of, incomplete)
+    informed = replace(project, suppressions=outcome.suppressions)
+    notes, failed = rulebook.run(selection, informed, places, (Scope.NOTES,))
+    everything = sorted((*outcome.open, *notes), key=lambda f: (f.at.key, f.rule, f.match.kind or "", f.match.message))
+    return _Judged(tuple(everything), outcome.suppressed, tuple(str(failure) for failure in (*failures, *failed)))
+
+
+def _suppressions(config: Config, tree: Tree, texts: Texts) -> Iterator[Suppression]:
+    mark = suppress.MARK.encode()
+    for path in tree.paths:
+        yield from suppress.configured(path, config.per_file_ignores, config.origin)
+        if is_opaque(path) or tree.files[path].size > tree.limit(path):
+            continue
+        try:
+            data = tree.data(path)
+        except ReadError:
+            continue  # it is one of the tree's problems
+        if path.endswith(".ipynb"):
+            if mark in data or b"pipeaudit-ignore-" in data:
+                for cell in texts.cells(path):
+                    yield from suppress.in_tags(path, cell.index, cell.tags)
+                    if cell.kind == "code":
+                        yield from suppress.in_python(path, cell.source, cell.index)
+        elif mark in data:
+            read = suppress.in_python if path.endswith((".py", ".pyi")) else suppress.in_text
+            yield from read(path, texts.text(path))
+
+
+def stage_at(graph: PipelineGraph, at: Location) -> StageKind:
+    """What the stage at a place is for: of the notebook's cell, else of the stage that runs the file."""
+    if at.cell is not None:
+        kinds = next((c.kinds for c in graph.cells if c.path == at.path and c.cell == at.cell), ())
+        if kinds:
+            return StageKind(kinds[0])
+    here = [node for node in graph.stages() if node.at.path == at.path and node.at.line <= at.line]
+    running = here[-1:] or graph.running(at.path)[:1]
+    return running[0].kind if running else StageKind.OTHER
+
+
+def _is_shown(request: Request, finding: Finding) -> bool:
+    if finding.confidence.rank < Confidence(request.min_confidence).rank:
+        return False
+    if request.only is None:
+        return True
+    places = [finding.at.path]
+    if request.touched:
+        places += [step.at.path for step in finding.match.related]
+    folders = tuple(path for path in request.only if path.endswith("/"))
+    return any(path in request.only or path.startswith(folders) or "/" in request.only for path in places)
+
+
+def _baseline(request: Request) -> dict[str, int]:
+    """The known findings, of the file that the call names or the one that the settings name."""
+    name = request.config.baseline
+    try:
+        if request.baseline is not None:
+            name = request.baseline.name
+            data = request.baseline.read_bytes()
+        elif name:
+            data = read_bytes(request.root, name, request.config.limits.notebook_bytes)
+        else:
+            return {}
+    except OSError as error:
+        raise WrongInput(f"{name}: the baseline can't be read: {error.strerror}") from error
+    except FileProblem as error:
+        raise WrongInput(f"{name}: the baseline {error}") from error
+    return suppress.read_baseline(data, name)
+
+
+__all__ = ["Request", "Rulebook", "WrongInput", "audit", "find", "stage_at"]

@@ -1,0 +1,137 @@
+"""One run: an audit and its reports, or the very same reports from an earlier run over the same tree."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeaudit import __version__, cache, engine, git, resources
+from pipeaudit.discover import Discovery
+from pipeaudit.engine import Request
+from pipeaudit.gate import Gate
+from pipeaudit.model.audit import Audit
+from pipeaudit.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What renderers are told beside the audit."""
+
+    color: bool = False
+    gate: Gate = Gate()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Finished reports by format. `failures` are defects of rules: the run ends with 2 although its report stands."""
+
+    reports: Mapping[str, str]
+    status: int
+    failures: tuple[str, ...] = ()
+    tracked: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+def run(request: Request, renderers: Mapping[str, str], presentation: Presentation) -> Outcome:
+    """The reports asked for; those of an unchanged tree come from the cache, byte for byte."""
+    found = engine.find(request)
+    tree = Tree(request.root, found.files, request.config.limits)
+    store = _cache(request)
+    memory_key = cache.key("digests", __version__)
+    tree.remember(store.get(memory_key))
+    key = _key(request, found, tree, renderers, presentation)
+    tracked = frozenset(file.path for file in found.files if file.tracked)
+    known = _replayed(store.get(key), renderers)
+    if known is not None:
+        store.close()
+        return replace(known, tracked=tracked)
+    finished, failures = engine.audit(request, found, tree)
+    reports = {name: _render(place, finished, presentation) for name, place in renderers.items()}
+    status = presentation.gate.status(finished.findings, len(finished.problems))
+    outcome = Outcome(reports, status, failures, tracked)
+    if not failures:
+        store.put(key, json.dumps({"reports": reports, "status": status}).encode("utf-8", "surrogatepass"))
+        store.put(memory_key, tree.memory(time.time_ns()))
+        store.save()
+    return outcome
+
+
+def listing(request: Request) -> str:
+    """What is read, and what is left out and why, a line each."""
+    from pipeaudit.report.text import path as shown
+
+    found = engine.find(request)
+    left_out = {entry.path: entry.reason for entry in found.left_out}
+    if found.work_tree is not None and request.obey_ignore_files:
+        try:
+            left_out |= {path: "ignored by git" for path in git.ignored(found.work_tree) if path not in left_out}
+        except git.GitUnavailable as error:
+            left_out["."] = f"what git ignores is unknown: {error}"
+    lines = [f"{shown(file.path)}  read" for file in found.files]
+    lines += [f"{shown(path)}  left out: {reason}" for path, reason in left_out.items()]
+    lines += [f"{shown(problem.path)}  {problem.message}" for problem in found.problems]
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def _cache(request: Request) -> cache.Cache:
+    folder = cache.default_folder() if request.use_cache else None
+    return cache.Cache(folder, cache.key(str(request.root)).hex()[:24])
+
+
+def _key(
+    request: Request, found: Discovery, tree: Tree, renderers: Mapping[str, str], presentation: Presentation
+) -> bytes:
+    """Stands for everything that a report depends on: the tree, the call, the configuration, the program itself."""
+    baseline = request.baseline.read_bytes() if request.baseline and request.baseline.is_file() else b""
+    call = replace(request, root=Path("."), rule_folders=(), baseline=None, jobs=0, use_cache=True)
+    return cache.key(
+        tree.manifest(),
+        tree.names(),
+        _stamp(request.rule_folders),
+        repr(call),
+        repr(sorted(renderers.items())),
+        repr(presentation),
+        repr(found.problems),
+        repr(found.left_out),
+        repr(git.revision(found.work_tree) if found.work_tree else None),
+        f"{sys.version_info[:2]}",
+        baseline,
+    )
+
+
+def _stamp(folders: tuple[Path, ...]) -> str:
+    """The program as it lies on this disk: names, sizes and times of its modules, rules and templates."""
+    lines = []
+    for folder in (Path(__file__).parent, resources.folder("rules"), resources.folder("reports"), *folders):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix != ".pyc" and path.is_file():
+                status = path.stat()
+                lines.append(f"{path.relative_to(folder).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}")
+    return "\n".join(lines)
+
+
+def _replayed(entry: bytes | None, renderers: Mapping[str, str]) -> Outcome | None:
+    if entry is None:
+        return None
+    try:
+        record = json.loads(entry)
+    except ValueError:
+        return None
+    reports = record.get("reports") if isinstance(record, dict) else None
+    if not isinstance(reports, dict) or set(reports) != set(renderers) or not isinstance(record.get("status"), int):
+        return None
+    if not all(isinstance(report, str) for report in reports.values()):
+        return None
+    return Outcome(reports, record["status"])
+
+
+def _render(place: str, finished: Audit, presentation: Presentation) -> str:
+    module, _, name = place.rpartition(".")
+    render: Callable[..., str] = getattr(importlib.import_module(f"pipeaudit.report.{module}"), name)
+    if module == "terminal":
+        return render(finished, color=presentation.color, gate=presentation.gate.sentence(finished.findings))
+    return render(finished)
