@@ -45,7 +45,8 @@ class Library:
 class Evaluator:
     """Runs modules of the repository over partly known values.
 
-    Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any.
+    Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any. `running` holds
+    the modules whose own statements are being run, outermost first.
     """
 
     def __init__(self, modules: ModuleIndex, library: Library, main: str = "") -> None:
@@ -57,6 +58,7 @@ class Evaluator:
         self.site: tuple[PythonFile, ast.AST] | None = None
         self.loaded: dict[str, Frame] = {}
         self.calling: list[object] = []
+        self.running: list[str] = []
 
     def run(self, path: str) -> Frame | None:
         """Runs a file of the repository top to bottom, once; None where there is no such Python file."""
@@ -72,7 +74,11 @@ class Evaluator:
         frame.names["__name__"] = "__main__" if file.path == self.main else frame.module_name
         frame.names["__file__"] = file.path
         self.loaded[file.path] = frame
-        self.execute(file.tree.body, frame)
+        self.running.append(file.path)
+        try:
+            self.execute(file.tree.body, frame)
+        finally:
+            self.running.pop()
         return frame
 
     def module(self, path: str, dotted: str) -> Module:

@@ -88,7 +88,7 @@ def attribute(evaluator: Evaluator, value: Value, name: str, frame: Frame) -> Va
         found = value.find(name)
         if found is NOT_KNOWN:
             bases = value.external_bases()
-            return unknown(name=f"{bases[0]}.{name}") if bases else Unknown()
+            return External(f"{bases[0]}.{name}") if bases else Unknown()
         return Bound(found, value) if isinstance(found, Function) and "classmethod" in _plain(found) else found
     if isinstance(value, Module):
         from pipeaudit.pyeval.statements import member
