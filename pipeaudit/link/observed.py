@@ -11,8 +11,7 @@ from pipeaudit.link.artifacts import normal
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program
 
-_READS = frozenset(("read", "load_dataset", "query", "download", "load_model", "config_load", "artifact_get"))
-_WRITES = frozenset(("write_data", "save_model", "artifact_put", "export", "report", "plot", "log_metric"))
+_OPERATIONS = {"reads": ("reads", "load"), "writes": ("writes", "save")}
 _KINDS = {
     "save_model": ArtifactKind.MODEL,
     "load_model": ArtifactKind.MODEL,
@@ -65,9 +64,9 @@ def _note(event: Event, program: Program, seen: Observed) -> None:
 
 def _paths(event: Event, wanted: str) -> list[str]:
     """Paths that the event names as read or written."""
-    said = event.detail.get(wanted)
-    listed = said if isinstance(said, list | tuple) else (said,)
-    return [path for path in listed if isinstance(path, str) and path]
+    path = event.detail.get("path")
+    does = any(operation in event.detail for operation in _OPERATIONS[wanted])
+    return [path] if does and isinstance(path, str) and path else []
 
 
 def _placed(path: str, program: Program) -> str:
