@@ -28,7 +28,7 @@ MARK = "pipeaudit:"
 _LONGEST_COMMENT = 2_000
 _COMMENT = re.compile(
     r"#\s{0,20}pipeaudit:\s{0,20}(?P<form>ignore-file|ignore|disable|enable)"
-    r"(?:\s{0,20}\[(?P<codes>[^\]\n]{0,500})\])?(?P<rest>[^#\n]{0,1000})"
+    r"(?:\s{0,20}\[(?P<codes>[^\]\n]{0,500})\])?(?P<rest>(?:(?!\s#\s)[^\n]){0,1000})"
 )
 _UNTIL = re.compile(r"(?:^|\s)until=(\d{4}-\d{2}-\d{2})(?=\s|$)")
 _TAG = re.compile(r"pipeaudit-ignore-([A-Za-z0-9:_-]{1,100})")
