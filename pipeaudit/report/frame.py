@@ -74,6 +74,22 @@ def region(sources: Mapping[str, Source], at: Location) -> Region:
     return Region(at.line, at.column, end_line, max(length + 1, at.column))
 
 
+def physical_region(sources: Mapping[str, Source], at: Location) -> Region:
+    """Where the place is in the file itself: in a notebook, the line of the JSON string with the source line."""
+    where = region(sources, at)
+    if at.cell is None:
+        return where
+    source = sources.get(at.path)
+    physical = source.cells[at.cell].physical if source is not None and at.cell < len(source.cells) else ()
+    if source is None or not physical:
+        return Region(1, 1, 1, 1)
+    line, column = physical[min(where.line, len(physical)) - 1]
+    end_line, end_start = physical[min(where.end_line, len(physical)) - 1]
+    lines = source_lines(source.text)
+    end = len(lines[end_line - 1]) + 1 if len(lines) > 1 and end_line <= len(lines) else end_start + where.end_column
+    return Region(line, column, end_line, max(end, column + 1) if end_line == line else end)
+
+
 def frame(sources: Mapping[str, Source], at: Location, context: int = 2) -> list[FrameLine]:
     """The flagged lines with some around them; a long statement is cut after its first lines."""
     lines = text_lines(sources, at)

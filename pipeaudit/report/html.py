@@ -13,6 +13,7 @@ from pipeaudit import PROJECT_URL, resources
 from pipeaudit.model.audit import Audit
 from pipeaudit.model.location import Location
 from pipeaudit.report import links, text, verdict, view
+from pipeaudit.report.prose import prose
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -23,7 +24,7 @@ _LINE_START = re.compile(r"\n\s+")
 
 
 def render(audit: Audit, drawing: str = "") -> str:
-    """`drawing` is the stage graph as finished SVG, whose text its maker has escaped; without one the section is a table."""
+    """`drawing` is the stage graph as SVG whose text its maker has escaped; without one the section is a table."""
     from markupsafe import Markup
 
     style, script = _asset("report.css"), _asset("report.js")
@@ -51,7 +52,7 @@ def render(audit: Audit, drawing: str = "") -> str:
             bar=view.bar(audit.scores.overall) if audit.scores else (),
             stages=view.stages(audit, shown),
             problems=[
-                (view.where(audit, Location(problem.path, problem.line)), view.prose(problem.message))
+                (view.where(audit, Location(problem.path, problem.line)), prose(problem.message))
                 for problem in audit.problems
             ],
             suppressed=view.findings(audit, audit.suppressed),
@@ -74,7 +75,7 @@ def _verdict(audit: Audit) -> dict[str, object]:
     counts = scores.overall.counts if scores else {}
     return {
         "assessed": assessed,
-        "profile": view.prose(verdict.profile(audit)),
+        "profile": prose(verdict.profile(audit)),
         "revision": verdict.revision(audit),
         "inputs": verdict.inputs(audit),
         "found": verdict.by_severity(audit.findings),

@@ -18,8 +18,12 @@ def rule_page(rule: RuleInfo) -> str:
 
 def uri(path: str, prefix: str = "") -> str:
     """The path relative to the repository's top, its raw bytes percent-encoded; it never leads out of the tree."""
-    joined = posixpath.normpath(posixpath.join("/", prefix.strip("/"), path.lstrip("/"))).lstrip("/")
-    return quote(joined.encode("utf-8", "surrogateescape"), safe="/~")
+    return quote(joined(path, prefix).encode("utf-8", "surrogateescape"), safe="/~")
+
+
+def joined(path: str, prefix: str) -> str:
+    """The path seen from the top of the repository, which is where services look."""
+    return posixpath.normpath(posixpath.join("/", prefix.strip("/"), path.lstrip("/"))).lstrip("/")
 
 
 def web(address: str) -> str:

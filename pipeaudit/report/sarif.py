@@ -16,7 +16,7 @@ from pipeaudit.model.finding import Finding, Problem
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Edge
 from pipeaudit.report import links, text
-from pipeaudit.report.frame import Region, place, region, snippet, text_lines
+from pipeaudit.report.frame import Region, physical_region, place, snippet, text_lines
 from pipeaudit.report.linehash import line_hashes
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -191,7 +191,7 @@ class _Run:
         ]
 
     def _location(self, at: Location, *, primary: bool = False) -> Json:
-        shown = self._physical(at)
+        shown = physical_region(self._audit.sources, at)
         physical: Json = {"artifactLocation": self._artifact(at.path), "region": _region(shown)}
         source = self._audit.sources.get(at.path)
         if source is not None:
@@ -204,23 +204,6 @@ class _Run:
         if at.cell is not None:
             location["logicalLocations"] = [self._logical(at, at.cell)]
         return location
-
-    def _physical(self, at: Location) -> Region:
-        """Where the place is in the file itself: in a notebook, the line of the JSON string with the source line."""
-        where = region(self._audit.sources, at)
-        if at.cell is None:
-            return where
-        source = self._audit.sources.get(at.path)
-        physical = source.cells[at.cell].physical if source is not None and at.cell < len(source.cells) else ()
-        if source is None or not physical:
-            return Region(1, 1, 1, 1)
-        line, column = physical[min(where.line, len(physical)) - 1]
-        end_line, end_start = physical[min(where.end_line, len(physical)) - 1]
-        lines = text_lines(self._audit.sources, Location(at.path))
-        end = (
-            len(lines[end_line - 1]) + 1 if len(lines) > 1 and end_line <= len(lines) else end_start + where.end_column
-        )
-        return Region(line, column, end_line, max(end, column + 1) if end_line == line else end)
 
     def _around(self, at: Location, where: Region) -> Json:
         count = len(text_lines(self._audit.sources, Location(at.path)))
@@ -246,7 +229,7 @@ class _Run:
         if source is not None:
             if at.path not in self._hashes:
                 self._hashes[at.path] = line_hashes(source.text)
-            line = self._physical(at).line
+            line = physical_region(self._audit.sources, at).line
             if line in self._hashes[at.path]:
                 prints["primaryLocationLineHash"] = self._hashes[at.path][line]
         return prints

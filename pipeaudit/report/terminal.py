@@ -47,6 +47,7 @@ def audit(finished: Audit, *, color: bool = False, gate: str = "") -> str:
     page.controls(finished)
     page.finding_list(finished)
     page.summary(finished, gate)
+    page.manifest(finished)
     return page.text()
 
 
@@ -133,6 +134,10 @@ class _Page:
             parts.append(f"{len(audit.baselined)} known from the baseline")
         self._wrapped(f"{'; '.join(parts)}. {verdict.inputs(audit)}")
         self._wrapped(gate)
+
+    def manifest(self, audit: Audit) -> None:
+        if audit.identification.manifest:
+            self._line(self._paint(f"Manifest of the files read: sha256 {audit.identification.manifest}", "faint"))
 
     def _group(self, group: GroupScore) -> None:
         counts = verdict.statuses(group)

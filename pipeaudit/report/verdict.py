@@ -128,6 +128,10 @@ def named(audit: Audit, fingerprints: Iterable[str]) -> list[Finding]:
     return [by_fingerprint[fingerprint] for fingerprint in fingerprints if fingerprint in by_fingerprint]
 
 
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda found: (-found.severity.rank, -found.confidence.rank, found.at.key, found.rule))
+
+
 def revision(audit: Audit) -> str:
     """The commit in short form, and whether the files are those of the commit."""
     made = audit.identification

@@ -13,19 +13,12 @@ from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Edge
 from pipeaudit.report import links, text, verdict
 from pipeaudit.report.frame import FrameLine, code_line, frame, place
+from pipeaudit.report.prose import Part, prose
 
 MOST_FRAMES = 400
 MOST_FILES = 1_000
 
 _BAR = 100.0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a message: prose, or code that stood between backticks."""
-
-    text: str
-    code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +130,16 @@ class StageRow:
     findings: tuple[FindingView, ...]
 
 
-def prose(words: str) -> tuple[Part, ...]:
-    """A message in its parts; an odd backtick is just a character."""
-    pieces = text.message(words).split("`")
-    if len(pieces) % 2 == 0:
-        pieces[-2:] = ["`".join(pieces[-2:])]
-    return tuple(Part(piece, position % 2 == 1) for position, piece in enumerate(pieces) if piece)
-
-
 def anchor(finding: Finding) -> str:
     return f"{finding.rule}-{finding.fingerprint[:12]}"
 
 
 def findings(audit: Audit, shown: Iterable[Finding]) -> list[FindingView]:
     """The gravest first; code is shown for as many as keep the report small enough to send around."""
-    ordered = sorted(shown, key=lambda found: (-found.severity.rank, -found.confidence.rank, found.at.key, found.rule))
     rules = {rule.id: rule for rule in audit.rules}
     return [
         _finding(audit, finding, rules.get(finding.rule), framed=position < MOST_FRAMES)
-        for position, finding in enumerate(ordered)
+        for position, finding in enumerate(verdict.gravest_first(shown))
     ]
 
 
