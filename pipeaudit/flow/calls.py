@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeaudit.apis import Entry
-from pipeaudit.flow import builtin, containers, effects, imports
+from pipeaudit.flow import builtin, containers, effects, imports, indexing
 from pipeaudit.flow.events import MISSING, Snapshot
 from pipeaudit.flow.scopes import Scope
 from pipeaudit.flow.text import written
@@ -471,6 +471,8 @@ def _mutated(machine: Interpreter, entry: Entry, operation: effects.Call, receiv
             return result
     if result is receiver:
         return receiver
+    if receiver.column_of is not None:
+        indexing.overlay(receiver.column_of[0], (receiver.column_of[1],), result.all_learned, replace=not machine.branches)
     if result.rows:
         receiver.rows = result.rows if not machine.branches else receiver.rows | result.rows
     receiver.learned |= result.learned
@@ -570,6 +572,8 @@ def _method(
     if isinstance(receiver.ref, Bound) and not receiver.types and not receiver.is_data:
         made = unknown(receiver, *arguments, *keywords.values())
         return made
+    if name == "isin" and arguments and isinstance(arguments[0].ref, Selection):
+        return Value(("pandas.Series",), ref=arguments[0].ref).like(mask=_mask_of(arguments[0].ref))
     for type_name in receiver.types:
         entry = machine.knowledge.method(type_name, name)
         if entry is not None:
@@ -593,6 +597,11 @@ def _method(
         site.scope, site.at, ("call",), full, shown, receiver, made, strong=False, statement=site.statement, receiver_name=site.receiver
     )
     return made
+
+
+def _mask_of(selection: Selection) -> tuple[str, bool] | None:
+    """A filter that lets through the rows of a frame, by their index."""
+    return (f"isin|{selection.token}", False) if selection.split < 0 and selection.token >= 0 else None
 
 
 def _inherited(

@@ -223,7 +223,7 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
     if kind == "reduce":
         _reduce(call, effect, flowed)
         return
-    rows = _changed_rows(call, kind, rows, sources)
+    rows = _changed_rows(call, kind, rows, sources, call.ports_of(effect.get("from", ["self"])))
     learned = flowed.learned
     what = effect.get("learn")
     if what and effect.get("mix") in ("all", "group") and not effect.get("benign"):
@@ -273,7 +273,9 @@ def _retagged(learned: frozenset[Learned], which: frozenset[Learned], what: str)
     return changed
 
 
-def _changed_rows(call: Call, kind: str, rows: frozenset[int], sources: list[Value]) -> frozenset[int]:
+def _changed_rows(
+    call: Call, kind: str, rows: frozenset[int], sources: list[Value], given: list[Value]
+) -> frozenset[int]:
     machine = call.machine
     if kind in ("same", "permute") or not rows:
         return rows
@@ -282,16 +284,24 @@ def _changed_rows(call: Call, kind: str, rows: frozenset[int], sources: list[Val
             if isinstance(value.ref, Selection) and value.ref.token >= 0 and "drop" in call.entry.name:
                 return indexing.subset(machine, rows, f"drop|{value.ref.token}")
         return indexing.subset(machine, rows, f"call|{call.event}")
+    if kind == "superset" and "how" in {p.name for p in call.entry.parameters}:
+        left = call.receiver if call.receiver is not None else sources[0]
+        return left.rows or rows
     if kind == "superset":
         if len(rows) == 1 and all(s.rows == rows or not s.rows for s in sources):
             repeated = sum(1 for s in sources if s.rows == rows) > 1
             return frozenset((machine.rows.add(Rows("dup", tuple(rows), event=call.event)),)) if repeated else rows
-        return frozenset((machine.rows.add(Rows(_union_kind(machine, rows), tuple(sorted(rows)), event=call.event)),))
+        tables = all(s.is_a(*_TABLES) for s in given if s.rows and not s.is_a("list", "tuple"))
+        kind = _union_kind(machine, rows) if tables else "union"
+        return frozenset((machine.rows.add(Rows(kind, tuple(sorted(rows)), event=call.event)),))
     if kind == "dup":
         return frozenset((machine.rows.add(Rows("dup", tuple(sorted(rows)), event=call.event)),))
     if kind == "new":
         return frozenset((machine.rows.add(Rows("origin", event=call.event)),))
     return frozenset((machine.rows.add(Rows("unknown", tuple(sorted(rows)), event=call.event)),))
+
+
+_TABLES = (indexing.FRAME, indexing.SERIES, indexing.ARRAY)
 
 
 def _union_kind(machine: Interpreter, rows: frozenset[int]) -> str:
@@ -424,7 +434,7 @@ def _split(call: Call, effect: Mapping[str, Any]) -> None:
     shuffled = holds({effect["shuffle"]: True}, call.ports, call.entry) is not False if effect.get("shuffle") else True
     call.detail["split_id"] = split
     if effect.get("yields"):
-        pair = [Value(("numpy.ndarray",), ref=Selection(source.rows, split, p, p)) for p in parts]
+        pair = [Value(("numpy.ndarray",), ref=Selection(source.rows, split, p, "fold")) for p in parts]
         call.result.types = ("iterator",)
         call.result.elements = {0: sequence("tuple", pair)}
         return

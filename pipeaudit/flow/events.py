@@ -6,11 +6,15 @@ read them; neither knows the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pipeaudit.flow.rows import RowTable
 from pipeaudit.model.location import Location
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,13 @@ class Events:
     live: bool = True
     imports: tuple[str, ...] = ()
     functions: tuple[tuple[str, Location], ...] = ()
+    _answers: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, question: str, answer: Callable[[Events], Answer]) -> Answer:
+        """An answer that several rules ask for, worked out once."""
+        if question not in self._answers:
+            self._answers[question] = answer(self)
+        return self._answers[question]  # type: ignore[return-value] # stored under its own question
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.items)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeaudit.flow.events import MISSING, Learned
 from pipeaudit.flow.rows import Rows
 from pipeaudit.flow.text import key, written
-from pipeaudit.flow.values import NO_ROWS, NOTHING, Api, Bound, Indexer, Selection, Value, combine, const
+from pipeaudit.flow.values import NO_ROWS, NOTHING, Api, Bound, Indexer, Selection, Value, combine, const, sequence
 
 if TYPE_CHECKING:
     from pipeaudit.flow.interpret import Interpreter
@@ -25,13 +25,13 @@ _SAME_DATA = frozenset({"values", "T", "A", "data", "real", "str", "dt", "cat", 
 # ---- rows -----------------------------------------------------------------------------------------------------------
 
 
-def subset(machine: Interpreter, rows: frozenset[int], how: str) -> frozenset[int]:
+def subset(machine: Interpreter, rows: frozenset[int], how: str, kind: str = "sub") -> frozenset[int]:
     """The rows that a filter takes; the same filter of the same rows is the same set."""
     if not rows:
         return NO_ROWS
     token = machine.subsets.get((rows, how))
     if token is None:
-        token = machine.rows.add(Rows("sub", tuple(sorted(rows)), complement=how))
+        token = machine.rows.add(Rows(kind, tuple(sorted(rows)), complement=how))
         machine.subsets[(rows, how)] = token
     return frozenset((token,))
 
@@ -43,6 +43,7 @@ def part_rows(
     if not rows:
         return NO_ROWS
     how = f"part|{split}|{part}"
+    event = machine.split_events.get(split, event)
     token = machine.subsets.get((rows, how))
     if token is None:
         made = Rows("part", tuple(sorted(rows)), split=split, part=part, role=role, event=event, shuffled=shuffled)
@@ -54,7 +55,7 @@ def part_rows(
 def _selected(machine: Interpreter, owner: Value, index: Value, expression: Expression) -> frozenset[int]:
     """The rows of `owner` that an evaluated row index takes."""
     ref = index.ref
-    if isinstance(ref, Selection):
+    if isinstance(ref, Selection) and (index.mask is None or ref.split >= 0):
         if ref.token >= 0 and ref.split < 0:
             return frozenset((ref.token,)) if machine.rows.ancestors(ref.token) & owner.rows else subset(
                 machine, owner.rows, f"index|{ref.token}"
@@ -74,9 +75,9 @@ def _selected(machine: Interpreter, owner: Value, index: Value, expression: Expr
         return subset(machine, owner.rows, slice_text("", expression))
     if index.rows and index.rows != owner.rows and not (index.is_a("int", "str")):
         return subset(machine, owner.rows, f"index|{key(expression)}")
-    if expression[0] in ("const", "name") and not index.is_data:
+    if expression[0] == "const":
         return owner.rows
-    return subset(machine, owner.rows, f"index|{key(expression)}")
+    return subset(machine, owner.rows, f"index|{key(expression)}", "sub" if owner.is_a(FRAME, SERIES, ARRAY) else "unknown")
 
 
 def _is_reversal(expression: Expression) -> bool:
@@ -214,9 +215,8 @@ def _rows_or_columns(machine: Interpreter, owner: Value, index: Value, expressio
             made.learned = owner.all_learned
             made.overlay = None
             return made
-        if isinstance(index.constant, int) or not owner.is_a(FRAME, SERIES, ARRAY):
-            made = owner.like(constant=MISSING, elements=None, mask=None)
-            return made
+        if isinstance(index.constant, int):
+            return owner.like(constant=MISSING, elements=None, mask=None)
     made = owner.like(constant=MISSING, elements=None, mask=None)
     made.rows = _selected(machine, owner, index, expression)
     _carry_filter(made, index)
@@ -260,6 +260,7 @@ def columns(owner: Value, names: tuple[str, ...], single: bool = False) -> Value
     if single:
         made.types = (SERIES,)
         made.label = names[0]
+        made.column_of = (owner, names[0])
     return made
 
 
@@ -300,6 +301,9 @@ def item(machine: Interpreter, source: Value, scope: Scope | None) -> Value:
     """One element of what is iterated over."""
     if source.elements:
         return _any_of(source)
+    if any(machine.is_splitter(type_name) for type_name in source.types):
+        split = machine.new_split()
+        return sequence("tuple", [Value((ARRAY,), ref=Selection(NO_ROWS, split, part, "fold")) for part in ("train", "test")])
     made = Value()
     if source.is_data:
         made = combine(source)
@@ -387,7 +391,7 @@ def assign(machine: Interpreter, target: Expression, value: Value, scope: Scope,
         names = _names(column)
         carried = combine(value, index) if index.learned else value
         if names is not None:
-            _overlay(receiver, names, carried.all_learned, replace=False)
+            overlay(receiver, names, carried.all_learned, replace=False)
         else:
             receiver.learned |= carried.all_learned
         _soften(receiver, value)
@@ -414,7 +418,7 @@ def store(machine: Interpreter, owner: Value, index: Value, value: Value, scope:
         return
     names = _names(index)
     if names is not None and (owner.is_a(FRAME) or (owner.rows and not owner.is_a(ARRAY))):
-        _overlay(owner, names, value.all_learned, replace=index.mask is None)
+        overlay(owner, names, value.all_learned, replace=index.mask is None)
         if not owner.rows:
             owner.rows |= value.rows
         if owner.columns is not None:
@@ -437,13 +441,13 @@ def _soften(owner: Value, value: Value) -> None:
         owner.strong = False
 
 
-def _overlay(owner: Value, names: tuple[str, ...], learned: frozenset[Learned], replace: bool) -> None:
+def overlay(owner: Value, names: tuple[str, ...], learned: frozenset[Learned], replace: bool) -> None:
     if not learned and not owner.overlay and not owner.learned:
         return
-    overlay = dict(owner.overlay or ())
+    known = dict(owner.overlay or ())
     for name in names:
-        overlay[name] = learned if replace else overlay.get(name, owner.learned) | learned
-    owner.overlay = overlay
+        known[name] = learned if replace else known.get(name, owner.learned) | learned
+    owner.overlay = known
 
 
 def drop_column(owner: Value, index: Value) -> None:

@@ -17,6 +17,7 @@ from pipeaudit.flow.values import (
     Closure,
     Indexer,
     ModuleRef,
+    Selection,
     Value,
     combine,
     const,
@@ -58,6 +59,7 @@ class Interpreter:
         self.external: set[str] = set()
         self.subsets: dict[tuple[frozenset[int], str], int] = {}
         self.origins: dict[str, int] = {}
+        self.split_events: dict[int, int] = {}
         self.current: Scope | None = None
         self.last_results: dict[Function, Value] = {}
         self.module: Module | None = None
@@ -106,8 +108,14 @@ class Interpreter:
         return event
 
     def new_split(self) -> int:
+        """A number for a split that the coming event makes."""
         self.next_split += 1
+        self.split_events[self.next_split] = len(self.events)
         return self.next_split
+
+    def is_splitter(self, type_name: str) -> bool:
+        entry = self.knowledge.entry(type_name)
+        return entry is not None and entry.protocol == "splitter"
 
     def plain_value(self, plain: object, depth: int = 0) -> Value:
         """A value of plain Python data, as a configuration file holds it."""
@@ -556,7 +564,9 @@ class Interpreter:
         if operator == "not" and isinstance(value.constant, bool):
             return const(not value.constant)
         made = value.like(constant=MISSING, elements=None)
-        if operator == "~":
+        if operator == "~" and isinstance(value.ref, Selection):
+            made.ref = value.ref.others()
+        elif operator == "~":
             key, negated = value.mask if value.mask else (indexing.key(operand), False)
             made.mask = (key, not negated)
         return made

@@ -90,6 +90,40 @@ def held_out(events: Events, training: Training, evaluation: Evaluation) -> bool
     return bool(evaluation.rows) and not any(events.rows.within((e,), training.rows) for e in evaluation.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An evaluation with the fit that made the model what it then was."""
+
+    training: Training
+    evaluation: Evaluation
+
+
+def judged(events: Events) -> list[Judged]:
+    """Each evaluation with the last fit of its model before it; fits under a condition leave earlier ones possible."""
+    return events.once("judged", _judged)
+
+
+def _judged(events: Events) -> list[Judged]:
+    by_model: dict[int, list[Training]] = {}
+    for training in trainings(events):
+        for model in training.models:
+            by_model.setdefault(model, []).append(training)
+    made: list[Judged] = []
+    for evaluation in evaluations(events):
+        seen: set[int] = set()
+        for model in evaluation.models:
+            for training in reversed(by_model.get(model, ())):
+                late = training.event.id > evaluation.event.id
+                if late and not set(training.event.loops) & set(evaluation.event.loops):
+                    continue
+                if training.event.id not in seen:
+                    seen.add(training.event.id)
+                    made.append(Judged(training, evaluation))
+                if not training.event.conditional:
+                    break
+    return made
+
+
 def leaks(events: Events, supervised: bool) -> Iterator[Leak]:
     """Leaks by what was learned without, or with, the target; what cross-validation finds is told there."""
     internal = {leak.fit.id for leak in internal_leaks(events)}
@@ -98,23 +132,23 @@ def leaks(events: Events, supervised: bool) -> Iterator[Leak]:
             yield leak
 
 
-def preprocessing_leaks(events: Events) -> Iterator[Leak]:
+def preprocessing_leaks(events: Events) -> list[Leak]:
     """Statistics learned on rows that judge the model; each fit that leaks once, with its surest evaluation."""
+    return events.once("preprocessing_leaks", _preprocessing_leaks)
+
+
+def _preprocessing_leaks(events: Events) -> list[Leak]:
     best: dict[int, Leak] = {}
-    judged = evaluations(events)
-    for training in trainings(events):
-        learned = training.features.learned
-        if not learned:
+    for pair in judged(events):
+        learned = pair.training.features.learned
+        if not learned or pair.evaluation.how in ("cv", "tail"):
             continue
-        for evaluation in judged:
-            if evaluation.how in ("cv", "tail") or not set(evaluation.models) & set(training.models):
-                continue
-            if not held_out(events, training, evaluation):
-                continue
-            for item in learned:
-                if _leaks(events, item, training, evaluation):
-                    _keep(events, best, item, training, evaluation)
-    yield from (best[key] for key in sorted(best))
+        if not held_out(events, pair.training, pair.evaluation):
+            continue
+        for item in learned:
+            if _leaks(events, item, pair.training, pair.evaluation):
+                _keep(events, best, item, pair.training, pair.evaluation)
+    return [best[key] for key in sorted(best)]
 
 
 def _leaks(events: Events, item: Learned, training: Training, evaluation: Evaluation) -> bool:
@@ -124,12 +158,19 @@ def _leaks(events: Events, item: Learned, training: Training, evaluation: Evalua
 _RANK = {"metric": 0, "score": 0, "cv": 0, "steer": 1, "tail": 1, "predict": 2}
 
 
-def _keep(events: Events, best: dict[int, Leak], item: Learned, training: Training, evaluation: Evaluation) -> None:
+def _keep(
+    events: Events,
+    best: dict[int, Leak],
+    item: Learned,
+    training: Training,
+    evaluation: Evaluation,
+    inside_train: bool = False,
+) -> None:
     fit = events.with_id(item.event)
     if fit is None:
         return
     strong = item.strong and training.event.strong and evaluation.event.strong and training.features.strong
-    made = Leak(item, fit, training.event, evaluation, strong)
+    made = Leak(item, fit, training.event, evaluation, strong, inside_train)
     known = best.get(item.event)
     if known is None or _order(made) < _order(known):
         best[item.event] = made
@@ -139,17 +180,174 @@ def _order(leak: Leak) -> tuple[bool, int, int]:
     return (not leak.strong, _RANK[leak.evaluation.how], leak.evaluation.event.id)
 
 
-def internal_leaks(events: Events) -> Iterator[Leak]:
+def internal_leaks(events: Events) -> list[Leak]:
     """Statistics learned on the very rows that a cross-validation or a search then splits by itself."""
+    return events.once("internal_leaks", _internal_leaks)
+
+
+def _internal_leaks(events: Events) -> list[Leak]:
     best: dict[int, Leak] = {}
     for evaluation in evaluations(events):
         if evaluation.how not in ("cv", "tail"):
             continue
         detail = evaluation.event.detail["internal_split"]
         assert isinstance(detail, dict)
-        port = str(detail.get("of"))
-        data = evaluation.event.arguments.get(port) or Snapshot()
+        data = evaluation.event.arguments.get(str(detail.get("of"))) or Snapshot()
         for item in data.learned:
             if events.rows.overlap(item.rows, evaluation.rows):
-                _keep(events, best, item, Training(evaluation.event, evaluation.models, evaluation.rows, data), evaluation)
-    yield from (best[key] for key in sorted(best))
+                made = Training(evaluation.event, evaluation.models, evaluation.rows, data)
+                _keep(events, best, item, made, evaluation, events.rows.within(item.rows, evaluation.rows) and _is_part(events, item))
+    return [best[key] for key in sorted(best)]
+
+
+def _is_part(events: Events, item: Learned) -> bool:
+    """Whether it was learned inside a part that a split had put aside for training."""
+    return all(any(events.rows[a].kind == "part" for a in events.rows.ancestors(token)) for token in item.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Rows were copied or synthesised at `copying`, and parts of the result train and judge the same model."""
+
+    copying: Event
+    training: Event
+    evaluation: Evaluation
+    strong: bool
+
+
+def copies_across_split(events: Events) -> list[Copies]:
+    """Copies made before the rows were split."""
+    best: dict[int, Copies] = {}
+    for pair in judged(events):
+        training, evaluation = pair.training, pair.evaluation
+        same = evaluation.how in ("cv", "tail")
+        if not same and not held_out(events, training, evaluation):
+            continue
+        for token in events.rows.shared_copies(training.rows, evaluation.rows):
+            copying = events.with_id(events.rows[token].event)
+            if copying is None or copying.id in best or (same and _inside_part(events, token)):
+                continue
+            if same or _split_below(events, copying.id, token, training, evaluation):
+                strong = copying.strong and training.event.strong and evaluation.event.strong
+                best[copying.id] = Copies(copying, training.event, evaluation, strong)
+    return [best[key] for key in sorted(best)]
+
+
+def _inside_part(events: Events, token: int) -> bool:
+    """Copies of a training part that a search then cross-validates: what is put aside stays clean."""
+    return any(events.rows[a].kind == "part" for a in events.rows.ancestors(token))
+
+
+def _split_below(events: Events, copied: int, token: int, training: Training, evaluation: Evaluation) -> bool:
+    """Whether the two sides were parted from each other after the copies were made.
+
+    Parts that an earlier split named (`index.isin(train_index)`) keep each copy with its original.
+    """
+    mine = [t for r in training.rows for t in events.rows.ancestors(r)]
+    theirs = [t for r in evaluation.rows for t in events.rows.ancestors(r)]
+    return any(
+        events.rows.disjoint((a,), (b,)) and token in events.rows.ancestors(a) and token in events.rows.ancestors(b)
+        for a in mine
+        for b in theirs
+        if a != b and not 0 <= events.rows[a].event < copied
+    )
+
+
+def overlaps(events: Events) -> list[Judged]:
+    """Models whose every reported evaluation is on rows that they were trained on, by the first such evaluation."""
+    by_training: dict[int, list[Judged]] = {}
+    for pair in judged(events):
+        by_training.setdefault(pair.training.event.id, []).append(pair)
+    found: list[Judged] = []
+    for pairs in by_training.values():
+        if any(_clears(events, pair) for pair in pairs):
+            continue
+        reported = [p for p in pairs if p.evaluation.how in ("metric", "score")]
+        if reported and not _of_parameters(events, reported[0]):
+            found.append(reported[0])
+    elsewhere = any(_clears(events, p) for pairs in by_training.values() for p in pairs)
+    return [p for p in found if not elsewhere or not events.rows.within(p.training.rows, p.evaluation.rows)]
+
+
+def _of_parameters(events: Events, pair: Judged) -> bool:
+    """Rows that came in as the arguments of a function nobody here calls: who calls it may hold rows out."""
+    return any(events.rows[o].source.startswith("parameter:") for o in events.rows.origins(pair.training.rows))
+
+
+def _clears(events: Events, pair: Judged) -> bool:
+    """An evaluation on rows that may be others than the training rows."""
+    return pair.evaluation.how in ("cv", "tail") or held_out(events, pair.training, pair.evaluation)
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Several models or settings were judged on the same rows. `fits`: their trainings; `in_loop`: one place, many times."""
+
+    rows: frozenset[int]
+    pairs: tuple[Judged, ...]
+    in_loop: bool
+    chosen: Event | None
+
+
+def test_reuse(events: Events) -> list[Reuse]:
+    """Held-out rows that judge more than one fit, while no other held-out rows are there to choose by."""
+    groups: dict[frozenset[int], list[Judged]] = {}
+    for pair in judged(events):
+        evaluation = pair.evaluation
+        if evaluation.how in ("cv", "tail", "steer") or not held_out(events, pair.training, evaluation):
+            continue
+        if _is_fold(events, evaluation.rows) or (evaluation.how == "predict" and not _is_cut(events, evaluation.rows)):
+            continue
+        groups.setdefault(_carved(events, evaluation.rows), []).append(pair)
+    found: list[Reuse] = []
+    for rows, pairs in groups.items():
+        fits = {pair.training.event.id for pair in pairs}
+        in_loop = any(_varies_in_loop(events, pair) for pair in pairs)
+        if len(fits) < 2 and not in_loop:
+            continue
+        if any(other != rows and _is_validation(events, other, rows) for other in groups):
+            continue
+        found.append(Reuse(rows, tuple(pairs), in_loop, _choice(events, pairs)))
+    return found
+
+
+def _is_fold(events: Events, rows: frozenset[int]) -> bool:
+    return any(events.rows[a].role == "fold" for token in rows for a in events.rows.ancestors(token))
+
+
+def _is_cut(events: Events, rows: frozenset[int]) -> bool:
+    """Rows that this program itself put aside."""
+    return any(events.rows[a].kind in ("part", "sub") for token in rows for a in events.rows.ancestors(token))
+
+
+def _carved(events: Events, rows: frozenset[int]) -> frozenset[int]:
+    """The part that rows belong to: a window or batch of the test part is the test part."""
+    return frozenset(
+        next((a for a in sorted(events.rows.ancestors(token), reverse=True) if events.rows[a].kind == "part"), token)
+        for token in rows
+    )
+
+
+def _is_validation(events: Events, other: frozenset[int], rows: frozenset[int]) -> bool:
+    """Whether the other judging rows were put aside from the same data, apart from these."""
+    return bool(events.rows.origins(other) & events.rows.origins(rows)) and events.rows.disjoint(other, rows)
+
+
+def _varies_in_loop(events: Events, pair: Judged) -> bool:
+    """Whether the model is made anew on each turn of a loop that also judges it."""
+    loops = set(pair.evaluation.event.loops) & set(pair.training.event.loops)
+    if not loops:
+        return False
+    made = {e.id for e in events if e.result is not None and e.result.identity in pair.training.models and e.loops}
+    return any(loops & set(events.items[i].loops) for i in made if "fit" not in events.items[i].name.rpartition(".")[2])
+
+
+def _choice(events: Events, pairs: list[Judged]) -> Event | None:
+    """The statement that chooses by a metric of these evaluations, if there is one."""
+    judging = {pair.evaluation.event.id for pair in pairs}
+    for event in events:
+        if "branch" in event.roles:
+            test = event.arguments.get("test")
+            if test is not None and judging & set(test.metrics) and event.loops:
+                return event
+    return None

@@ -77,9 +77,20 @@ class RowTable:
         return any(self._lies_in(p, outer) for p in rows.parents)
 
     def overlap(self, left: Iterable[int], right: Iterable[int]) -> bool:
-        """Whether some row certainly is in both: one set was taken out of the other."""
+        """Whether some row is in both: one set was taken out of the other, or one is a random part of what the other is of."""
         right = tuple(right)
-        return any(self._taken_from(a, b) or self._taken_from(b, a) for a in left for b in right)
+        return any(
+            self._taken_from(a, b) or self._taken_from(b, a) or self._drawn_across(a, b) for a in left for b in right
+        )
+
+    def _drawn_across(self, subset: int, part: int) -> bool:
+        """Whether `part` was drawn at random from rows that `subset` is also taken from, and nothing keeps them apart."""
+        above = self.ancestors(subset)
+        drawn = any(
+            self.items[a].kind == "part" and self.items[a].shuffled and above & set(self.items[a].parents)
+            for a in self.ancestors(part)
+        )
+        return drawn and not self._apart(subset, part)
 
     def _taken_from(self, inner: int, outer: int) -> bool:
         """Whether `inner` holds rows of `outer`: a slice of a union may hold those of either side, a random part holds both."""

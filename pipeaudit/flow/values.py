@@ -129,6 +129,12 @@ class Selection:
         self.role = role
         self.token = token
 
+    def others(self) -> Selection | None:
+        """All rows but these."""
+        if self.split < 0:
+            return None
+        return Selection(self.parents, self.split, "train" if self.part == "test" else "test", self.role)
+
 
 class Value:
     """See flow.events.Snapshot for what the shared fields mean.
@@ -136,11 +142,12 @@ class Value:
     `ref` holds what a value that is not data stands for (Api, Closure, ClassRef, Bound, ...). `overlay` holds what was
     learned into single columns, by name, apart from `learned` for all others. `attributes` are those of an object,
     `elements` those of a tuple, list or dict (by key). `config` is the file and key path that a configuration value
-    was loaded from. `mask` is a boolean row filter: its key, and whether it is negated.
+    was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask` is a boolean row filter: its key, and whether it is negated.
     """
 
     __slots__ = (
         "attributes",
+        "column_of",
         "columns",
         "config",
         "constant",
@@ -196,6 +203,7 @@ class Value:
         self.config: tuple[str, tuple[object, ...]] | None = None
         self.mask: tuple[str, bool] | None = None
         self.label = ""
+        self.column_of: tuple[Value, str] | None = None
 
     @property
     def all_learned(self) -> frozenset[Learned]:
