@@ -20,10 +20,23 @@ CHECK_FORMATS = {
     "text": "terminal.check",
     "json": "json.findings",
     "sarif": "sarif.render",
+    "html": "html.render",
+    "markdown": "markdown.check",
+    "github": "github.render",
+    "gitlab": "gitlab.render",
+    "junit": "junit.render",
+    "azure": "azure.render",
+    "checkstyle": "checkstyle.render",
+    "csv": "csv.render",
+    "rdjson": "rdjson.render",
+    "rdjsonl": "rdjson.lines",
 }
 AUDIT_FORMATS = {
     "text": "terminal.audit",
     "json": "json.audit",
+    "html": "html.render",
+    "markdown": "markdown.audit",
+    "sarif": "sarif.render",
 }
 GRAPH_FORMATS = {
     "json": "json.graph",
