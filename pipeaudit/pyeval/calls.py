@@ -98,8 +98,11 @@ def call(evaluator: Evaluator, made: Call) -> Value:
         if isinstance(function, Instance) and (own := function.cls.find("__call__")) is not NOT_KNOWN:
             made.function = Bound(own, function)
             return call(evaluator, made)
-        name = function.name if isinstance(function, Unknown) else ""
-        return unknown(function, *made.values, name=name)
+        if isinstance(function, Unknown) and function.name:
+            made.name = function.name
+            result = evaluator.library.call(made)
+            return unknown(function, *made.values, name=function.name) if result is NOT_KNOWN else result
+        return unknown(function, *made.values)
     finally:
         evaluator.site = outer
 

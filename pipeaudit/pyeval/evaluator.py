@@ -10,7 +10,7 @@ from pipeaudit.model.location import Location
 from pipeaudit.pyeval import calls, expressions, statements
 from pipeaudit.pyeval.files import ModuleIndex, PythonFile
 from pipeaudit.pyeval.frames import Frame
-from pipeaudit.pyeval.values import NOT_KNOWN, External, Module, Unknown, Value, unknown
+from pipeaudit.pyeval.values import NOT_KNOWN, Bound, Class, Function, Module, Partial, Unknown, Value, unknown
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 150
@@ -114,7 +114,10 @@ class Evaluator:
         node: ast.AST | None = None,
     ) -> Value:
         """Calls a value from outside the code, as an engine does."""
-        file = getattr(function, "file", None) or (self.site[0] if self.site else None)
+        inner = function
+        while isinstance(inner, Bound | Partial):
+            inner = inner.function
+        file = inner.file if isinstance(inner, Function | Class) else self.site[0] if self.site else None
         if file is None:
             return unknown(function, *args)
         at = node or getattr(function, "node", None) or file.tree
@@ -124,9 +127,6 @@ class Evaluator:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise Exhausted
-
-    def external(self, name: str) -> External:
-        return External(name)
 
     def location(self) -> Location | None:
         """The call that is being evaluated."""
