@@ -8,7 +8,7 @@ from enum import Enum
 from inspect import cleandoc
 from typing import TypeVar
 
-from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot
+from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_test
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
@@ -20,6 +20,7 @@ from pipeaudit.flow.leakage import (
     trainings,
 )
 from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Node, StageKind
@@ -33,6 +34,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Events",
+    "Evidence",
     "Iterator",
     "Leak",
     "Learned",
@@ -48,10 +50,17 @@ __all__ = [
     "Severity",
     "Snapshot",
     "StageKind",
+    "Strength",
     "Suppression",
+    "is_test",
     "least",
     "rule",
 ]
+
+
+def no_evidence(signal: str) -> tuple[Evidence, ...]:
+    """Where nothing looks for signals, none is found."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Project:
 
     `programs`: the events of each Python program and notebook, by path. `profile`: full, training, service, study,
     library, platform or none (the project profiles of the checklist). `suppressions` are known to rules of scope NOTES
-    only.
+    only. `signals` gives what speaks for a control, by the ids of rules/signals.yaml.
     """
 
     programs: dict[str, Events]
@@ -68,11 +77,16 @@ class Project:
     repository: Repository
     profile: str = "none"
     suppressions: tuple[Suppression, ...] = ()
+    signals: Callable[[str], tuple[Evidence, ...]] = no_evidence
 
     def events(self, *roles: str) -> Iterator[Event]:
         """Events with these roles in all programs, by path."""
         for path in sorted(self.programs):
             yield from self.programs[path].of(*roles)
+
+    def evidence(self, *signals: str) -> list[Evidence]:
+        """All evidence of these signals, each signal's strongest first."""
+        return [item for signal in signals for item in self.signals(signal)]
 
 
 class Scope(Enum):

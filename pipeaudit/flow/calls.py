@@ -326,6 +326,9 @@ def _typed(machine: Interpreter, named: Value) -> Entry | None:
 def _api(machine: Interpreter, callee: Value, full: str, arguments: Arguments, keywords: Keywords, site: Site) -> Value:
     special = builtin.call(machine, full, arguments, keywords)
     if special is not None:
+        if full == "builtins.open" and special.attributes is not None:
+            shown = {k: v.snapshot(site.names.get(str(i), "")) for i, (k, v) in enumerate(special.attributes.items())}
+            machine.emit(site.scope, site.at, ("open",), "open", shown, result=special)
         return special
     entry = machine.knowledge.entry(full)
     if entry is not None and entry.kind == "class":
@@ -407,6 +410,8 @@ def invoke(
     if not chosen.effects and not chosen.returns:
         flowed = unknown(*([receiver] if receiver is not None else []), *ports.values())
         result.adopt(flowed)
+    if site.statement:
+        operation.detail["in_place"] = _in_place(chosen, ports)
     event_strong = strong and all(v.strong for v in ports.values() if v.is_data) and (receiver is None or receiver.strong)
     machine.emit(
         site.scope,
@@ -482,6 +487,16 @@ def _mutated(machine: Interpreter, entry: Entry, operation: effects.Call, receiv
     if result.columns is not None:
         receiver.columns = result.columns
     return result if entry.mutates == "always" else const(None)
+
+
+def _in_place(entry: Entry, ports: effects.Ports) -> bool | None:
+    """Whether a call changes its object instead of giving back a new one; None where an argument decides it and is unknown."""
+    if entry.mutates == "always" or str(entry.mutates).startswith("arg:"):
+        return True
+    flag = ports.get(str(entry.mutates or "inplace")) or ports.get("out")
+    if flag is None or flag.constant is False or (flag.constant is None and "out" not in ports):
+        return None if "**" in ports else False
+    return True if flag.constant is not MISSING or "out" in ports else None
 
 
 def _note(machine: Interpreter, operation: effects.Call, entry: Entry, owner: Entry | None) -> None:

@@ -6,6 +6,7 @@ read them; neither knows the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -27,6 +28,16 @@ class Learned:
     event: int
     strong: bool = True
     impact: str = "low"
+
+
+_TEST = re.compile(
+    r"(?:^|/)(?:tests?|testing|specs?|e2e)/|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.(?:py|ipynb)$", re.IGNORECASE
+)
+
+
+def is_test(path: str) -> bool:
+    """Whether a file is test code, by its path."""
+    return _TEST.search(path) is not None
 
 
 MISSING: object = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
@@ -82,7 +93,8 @@ class Event:
     `name` is the qualified API name as far as it is known. `arguments` maps parameter names (or "0", "1" where they are
     unknown) to snapshots; `self` is the receiver. `function` is the enclosing function's qualified name, "" at the top.
     `loops` numbers the enclosing loops, outermost first; `statement` tells that the call is a statement of its own whose result is dropped (and
-    not the last expression of a notebook cell). `caller` is the call site when the code was stepped into.
+    not the last expression of a notebook cell). `caller` is the call site when the code was stepped into. `guarded`: inside a
+    `try` with handlers, or a test's `raises`.
     """
 
     id: int
@@ -99,6 +111,7 @@ class Event:
     strong: bool = True
     detail: Mapping[str, object] = field(default_factory=dict)
     caller: Location | None = None
+    guarded: bool = False
 
     def argument(self, name: str) -> Snapshot | None:
         return self.arguments.get(name)
@@ -120,7 +133,16 @@ class Events:
     live: bool = True
     imports: tuple[str, ...] = ()
     functions: tuple[tuple[str, Location], ...] = ()
+    started: int = -1
     _answers: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_test(self) -> bool:
+        return is_test(self.path)
+
+    def ran(self) -> tuple[Event, ...]:
+        """Those that running the file brings about; the others are of functions that nobody called."""
+        return self.items if self.started < 0 else self.items[: self.started]
 
     def once(self, question: str, answer: Callable[[Events], Answer]) -> Answer:
         """An answer that several rules ask for, worked out once."""

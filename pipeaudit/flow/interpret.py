@@ -51,6 +51,8 @@ class Interpreter:
         self.callers: list[Location] = []
         self.loops: list[int] = []
         self.branches = 0
+        self.guards = 0
+        self.started = 0
         self.statement: Expression | None = None
         self.next_split = 0
         self.next_loop = 0
@@ -103,6 +105,7 @@ class Interpreter:
             strong,
             detail or {},
             self.callers[-1] if self.callers else None,
+            self.guards > 0,
         )
         self.events.append(event)
         return event
@@ -260,18 +263,26 @@ class Interpreter:
     def _with(self, statement: Statement, scope: Scope) -> bool:
         _, at, items, body = statement
         self.position = at
+        raises = False
         for context, target in items:
             value = self.eval(context, scope)
             entered = calls.enter(self, value, scope)
             if target is not None:
                 self.assign(target, entered, scope, at)
-        return self.run(body, scope)
+            raises = raises or (context[0] == "call" and "raises" in indexing.written(context[2]).lower())
+        self.guards += raises
+        left = self.run(body, scope)
+        self.guards -= raises
+        return left and not raises
 
     def _try(self, statement: Statement, scope: Scope) -> bool:
         _, _, body, handlers, orelse, final = statement
         before = scope.names
         scope.names = dict(before)
-        left = self.run(body, scope) or self.run(orelse, scope)
+        self.guards += bool(handlers)
+        left = self.run(body, scope)
+        self.guards -= bool(handlers)
+        left = left or self.run(orelse, scope)
         survivors = [] if left else [scope.names]
         after_body = scope.names
         for at, kind, name, handler in handlers:
@@ -394,6 +405,8 @@ class Interpreter:
             owner.attributes[target[3]] = join(mine, value) if mine is not None and self.branches else value
             if isinstance(owner.ref, Api):
                 self.emit(scope, at, ("set_attribute",), f"{owner.ref.name}.{target[3]}", {"value": value.snapshot()})
+            elif target[3] == "grad":
+                self.emit(scope, at, ("zero_grad",), "grad", {"value": value.snapshot()}, owner)
         elif kind == "index":
             indexing.assign(self, target, value, scope, at)
         elif kind == "star":
@@ -486,9 +499,10 @@ class Interpreter:
         return indexing.subscript(self, expression, scope)
 
     def _slice(self, expression: Expression, scope: Scope) -> Value:
-        parts = [self.eval(part, scope) for part in expression[1:] if part != ("const", None)]
+        parts = [self.eval(part, scope) for part in expression[1:]]
         made = combine(*parts)
         made.types = ("slice",)
+        made.elements = dict(enumerate(parts))
         return made
 
     def _call(self, expression: Expression, scope: Scope) -> Value:
@@ -590,13 +604,14 @@ class Interpreter:
             made.mask = (indexing.key(expression), False)
             made.columns = None
         made.output = "label" if any(v.output for v in values) else ""
-        if any(value.label == "nan" and value.types == ("float",) for value in values):
+        if any(_is_nan(value) for value in values):
             self.emit(
                 scope,
                 at,
                 ("compare",),
                 operators[0],
                 {str(i): v.snapshot(indexing.written(e)) for i, (v, e) in enumerate(zip(values, (left, *rights), strict=True))},
+                detail={"nan": tuple(_nan_name(v, e) for v, e in zip(values, (left, *rights), strict=True))},
             )
         return made
 
@@ -729,6 +744,27 @@ def _is_number(value: object) -> bool:
 
 def _arithmetic(operator: str, left: Any, right: Any) -> object:
     return left + right if operator == "+" else left - right if operator == "-" else left * right
+
+
+def _is_nan(value: Value) -> bool:
+    """Whether a value is not-a-number or pandas' NA or NaT, or a list that holds one."""
+    if value.label == "nan" and value.types == ("float",):
+        return True
+    if isinstance(value.constant, float):
+        return value.constant != value.constant
+    return value.elements is not None and not value.rows and any(_is_nan(v) for v in value.elements.values() if v.elements is None)
+
+
+def _nan_name(value: Value, expression: Expression) -> str:
+    """The name of the not-a-number that an operand is, where the operand itself names one; else ""."""
+    if not _is_nan(value):
+        return ""
+    if value.elements is not None:
+        return "list"
+    if expression[0] == "call":
+        return "float"
+    name = expression[3] if expression[0] == "attr" else expression[1] if expression[0] == "name" else ""
+    return value.ref.name if isinstance(value.ref, Api) and str(name).lower() in ("nan", "na", "nat") else ""
 
 
 def _is_main_guard(test: Expression) -> bool:

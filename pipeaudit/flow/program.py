@@ -125,6 +125,7 @@ class Runner:
             self.problems.append(Problem(path, 1, "expressions nest too deep: the rest of the program is unknown"))
         self.entered_elsewhere.update(machine.entered)
         machine.module = module
+        machine.started = len(machine.events)
         return machine
 
     def _config(self, folder: str, name: str) -> object | None:
@@ -163,6 +164,7 @@ class Runner:
             True,
             tuple(sorted(machine.external)),
             functions,
+            machine.started,
         )
 
 
