@@ -109,6 +109,7 @@ class Rule:
     fixable: bool = False
     yields_to: tuple[str, ...] = ()  # says nothing where one of these rules found the same place
     security_severity: str = ""  # a score from 0.1 to 10.0, on rules about security only
+    packed_kinds: tuple[tuple[str, str], ...] = ()  # kinds that only an opt-in pack brings: (kind, pack)
 
     @property
     def name(self) -> str:
@@ -135,6 +136,7 @@ def rule(
     fixable: bool = False,
     yields_to: tuple[str, ...] = (),
     security_severity: str = "",
+    packed_kinds: tuple[tuple[str, str], ...] = (),
 ) -> Callable[[Check], Check]:
     """Marks the function that is a rule; its name is the rule's name, its docstring the rule's page."""
 
@@ -152,6 +154,7 @@ def rule(
             fixable,
             yields_to,
             security_severity,
+            packed_kinds,
         )
         check.__rule__ = made  # type: ignore[attr-defined] # functions take attributes, their type does not say so
         return check

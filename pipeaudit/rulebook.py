@@ -177,6 +177,11 @@ class Selection:
         """Whether this kind of a rule that runs is asked for."""
         if any(kind == wanted and _names(code, rule) for code, _, wanted in self._ignored_kinds):
             return False
+        pack = dict(rule.packed_kinds).get(kind or "")
+        named = (*self.choice.select, *self.choice.extend_select)
+        if pack is not None and not {"all", pack} & set(self.choice.packs):
+            if not any(_names(code.partition(":")[0], rule) and code.partition(":")[2] in ("", kind) for code in named):
+                return False
         plain = any(_names(code, rule) for code in (*self.choice.select, *self.choice.extend_select) if ":" not in code)
         narrowed = [wanted for code, _, wanted in self._selected_kinds if _names(code, rule)]
         return plain or not narrowed or kind in narrowed

@@ -113,6 +113,28 @@ class Event:
     caller: Location | None = None
     guarded: bool = False
 
+    @property
+    def short(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def subject(self) -> str:
+        """How the receiver is written, else the call's own short name."""
+        return self.receiver.name if self.receiver is not None and self.receiver.name else self.short
+
+    def effect(self, operation: str) -> Mapping[str, object]:
+        """An operation of the API entry as it was carried out; empty where it has none."""
+        found = self.detail.get(operation)
+        return found if isinstance(found, Mapping) else {}
+
+    def port(self, operation: str, field_name: str) -> Snapshot | None:
+        """The value at a port that an operation names, `true` of a `metric` for one."""
+        name = self.effect(operation).get(field_name)
+        if name == "self":
+            return self.receiver
+        return self.result if name == "ret" else self.arguments.get(str(name))
+
     def argument(self, name: str) -> Snapshot | None:
         return self.arguments.get(name)
 
