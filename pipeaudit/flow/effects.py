@@ -496,17 +496,26 @@ def _all_rows(value: Value) -> frozenset[int]:
 def _steers(call: Call, effect: Mapping[str, Any]) -> bool | None:
     """Whether what is watched stops training or chooses what is kept; None where that is not known."""
     condition = effect.get("steer_if", "always")
+    answers = [_steers_by(call, each) for each in (condition if isinstance(condition, list) else [condition])]
+    return True if True in answers else None if None in answers else False
+
+
+def _steers_by(call: Call, condition: object) -> bool | None:
+    """One of: always; callbacks among the arguments; a condition on arguments, or on the receiver's own as `self.name`."""
     if condition == "always":
         return True
     if condition == "callbacks":
         callbacks = call.ports.get("callbacks")
+        if callbacks is None and call.receiver is not None:
+            callbacks = (call.receiver.attributes or {}).get("callbacks")
         if callbacks is None:
             return False
         seen = [callbacks, *(callbacks.elements or {}).values()]
         if any(_is_steering(call.machine, v) for v in seen):
             return True
         return False if callbacks.elements is not None else None
-    return holds(condition, call.ports, call.entry)
+    own = call.receiver.attributes if call.receiver is not None else None
+    return holds(condition, {**{f"self.{name}": value for name, value in (own or {}).items()}, **call.ports}, call.entry)
 
 
 def _is_steering(machine: Interpreter, value: Value) -> bool:
