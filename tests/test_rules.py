@@ -23,7 +23,7 @@ from pipeaudit.rulebook import Choice
 
 BOOK = rulebook.load([resources.folder("rules")])
 FILES = {p.stem.partition("_")[0].upper(): p for p in resources.folder("rules").rglob("pa*.py")}
-EXAMPLE = re.compile(r"^(Bad|Good)(?:, in ([^:\n]+))?:\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+EXAMPLE = re.compile(r"^(Bad|Good|And)(?:,? in ([^:\n]+))?:\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 MARK = re.compile(r"expect(-below)?: ((?:PA\d{3}(?:, )?)+)")
 Place = tuple[str, int | None, int]
 
@@ -75,13 +75,16 @@ def test_finds_the_marked_lines_and_no_other(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.id)
 def test_examples_of_the_page_behave_as_titled(rule: Rule, tmp_path: Path) -> None:
-    examples = EXAMPLE.findall(rule.doc + "\n")
-    assert {title for title, _, _ in examples} == {"Bad", "Good"}
-    for number, (title, name, text) in enumerate(examples):
-        file = tmp_path / f"{title}{number}" / (name or "example.py")
-        file.parent.mkdir(parents=True)
+    folders: dict[Path, str] = {}
+    for number, (title, name, text) in enumerate(EXAMPLE.findall(rule.doc + "\n")):
+        if title != "And":  # a further file of the example before it
+            folders[tmp_path / f"{title}{number}"] = title
+        file = list(folders)[-1] / (name or "example.py")
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(dedent(text))
-        assert bool(found(tmp_path / f"{title}{number}", rule)) == (title == "Bad"), f"{title} example {number}"
+    assert set(folders.values()) == {"Bad", "Good"}
+    for folder, title in folders.items():
+        assert bool(found(folder, rule)) == (title == "Bad"), f"example {folder.name}"
 
 
 @pytest.mark.parametrize("path", FILES.values(), ids=lambda path: path.stem)
