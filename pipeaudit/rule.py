@@ -19,6 +19,7 @@ from pipeaudit.flow.leakage import (
     leaks,
     trainings,
 )
+from pipeaudit.graph.cycles import Cycle, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
@@ -31,6 +32,7 @@ __all__ = [
     "MISSING",
     "ArtifactKind",
     "Confidence",
+    "Cycle",
     "Evaluation",
     "Event",
     "Events",
@@ -52,9 +54,16 @@ __all__ = [
     "StageKind",
     "Strength",
     "Suppression",
+    "Training",
+    "cycles",
+    "evaluations",
+    "held_out",
+    "internal_leaks",
     "is_test",
+    "leaks",
     "least",
     "rule",
+    "trainings",
 ]
 
 

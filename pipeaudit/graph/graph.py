@@ -216,7 +216,7 @@ class PipelineGraph:
         for artifact in self.artifacts.values():
             for writer in self.writers(artifact):
                 for reader in self.readers(artifact):
-                    if writer is reader or not _share_pipeline(writer, reader):
+                    if writer is reader or not share_pipeline(writer, reader):
                         continue
                     if reader.id not in _reach(writer.id, ordered) and writer.id not in _reach(reader.id, ordered):
                         found.append((writer, reader, artifact))
@@ -294,7 +294,8 @@ def _reach(start: str, neighbours: dict[str, dict[str, None]] | dict[str, set[st
     return seen
 
 
-def _share_pipeline(one: Node, other: Node) -> bool:
+def share_pipeline(one: Node, other: Node) -> bool:
+    """Whether one definition declares both; code on its own declares no pipeline."""
     return bool(
         {(s.system, s.pipeline or s.at.path) for s in one.declarations if s.system not in ("python", "notebook")}
         & {(s.system, s.pipeline or s.at.path) for s in other.declarations}
