@@ -412,6 +412,7 @@ def invoke(
         result.adopt(flowed)
     if site.statement:
         operation.detail["in_place"] = _in_place(chosen, ports)
+        operation.detail["may_change"] = bool(chosen.mutates)
     event_strong = strong and all(v.strong for v in ports.values() if v.is_data) and (receiver is None or receiver.strong)
     machine.emit(
         site.scope,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeaudit.flow.events import MISSING, Learned
 from pipeaudit.flow.rows import Rows
 from pipeaudit.flow.text import key, written
-from pipeaudit.flow.values import NO_ROWS, NOTHING, Api, Bound, Indexer, Selection, Value, combine, const, sequence
+from pipeaudit.flow.values import NO_ROWS, NOTHING, Api, Bound, Indexer, Length, Selection, Value, combine, const, sequence
 
 if TYPE_CHECKING:
     from pipeaudit.flow.interpret import Interpreter
@@ -72,12 +72,28 @@ def _selected(machine: Interpreter, owner: Value, index: Value, expression: Expr
     if expression[0] == "slice":
         if expression[1:] == (("const", None), ("const", None), ("const", None)) or _is_reversal(expression):
             return owner.rows
-        return subset(machine, owner.rows, slice_text("", expression))
+        return _put_apart(machine, owner.rows, index) or subset(machine, owner.rows, slice_text("", expression))
     if index.rows and index.rows != owner.rows and not (index.is_a("int", "str")):
         return subset(machine, owner.rows, f"index|{key(expression)}")
     if expression[0] == "const":
         return owner.rows
     return subset(machine, owner.rows, f"index|{key(expression)}", "sub" if owner.is_a(FRAME, SERIES, ARRAY) else "unknown")
+
+
+def _put_apart(machine: Interpreter, rows: frozenset[int], index: Value) -> frozenset[int]:
+    """`joined[:len(train)]` and `joined[len(train):]`: the frames that were joined, taken apart again."""
+    if len(rows) != 1 or index.elements is None:
+        return NO_ROWS
+    joined = machine.rows[next(iter(rows))]
+    while joined.kind == "sub" and len(joined.parents) == 1 and joined.complement.startswith("call|"):
+        joined = machine.rows[joined.parents[0]]
+    if joined.kind != "union":
+        return NO_ROWS
+    lower, upper = index.elements[0].ref, index.elements[1].ref
+    known = lower if isinstance(lower, Length) else upper if isinstance(upper, Length) else None
+    if known is None or not known.rows <= frozenset(joined.parents):
+        return NO_ROWS
+    return known.rows if known is upper else frozenset(joined.parents) - known.rows
 
 
 def _is_reversal(expression: Expression) -> bool:
@@ -100,6 +116,10 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
     _, at, inner, index_expression = expression
     owner = machine.eval(inner, scope)
     index = machine.eval(index_expression, scope)
+    if inner[0] == "index" and inner[2][0] == "name":
+        root = scope.lookup(inner[2][1])
+        if root is not None and FRAME in root.types and inner[3][0] != "tuple":
+            machine.emit(scope, at, ("chained-read",), FRAME, detail={"text": written(expression)})
     if isinstance(owner.ref, Indexer):
         return _indexed(machine, owner.ref, index, index_expression)
     constant = index.constant
@@ -334,7 +354,11 @@ def attribute(machine: Interpreter, owner: Value, name: str, scope: Scope, at: P
     if name in _INDEXERS and (owner.rows or not owner.types or owner.is_a(FRAME, SERIES)):
         return Value(ref=Indexer(owner, name))
     if name in _FACTS and owner.attributes is None:
-        return Value(("tuple",) if name == "shape" else ())
+        if name == "shape" and owner.rows:
+            made = Value(("tuple",))
+            made.elements = {0: Value(("int",), ref=Length(owner.rows))}
+            return made
+        return Value()
     if owner.config is not None:
         if name in ("get", "items", "keys", "values", "pop", "update", "copy", "setdefault"):
             return Value(("method",), ref=Bound(owner, name))
@@ -468,7 +492,7 @@ def _report_chain(machine: Interpreter, inner: Expression, index: Value, scope: 
     base_expression, first = inner[2], inner[3]
     through = base_expression[0] == "attr" and base_expression[3] in ("loc", "iloc", "ix")
     root = machine.eval(base_expression[2] if through else base_expression, scope)
-    if FRAME not in root.types:
+    if FRAME not in root.types or (through and first[0] == "tuple" and first[1] and first[1][0][0] in ("const", "name")):
         return
     kind = "mask" if first[0] in ("compare", "binary", "unary") else "column" if first[0] == "const" else "index"
     machine.emit(

@@ -1,0 +1,80 @@
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, Snapshot, StageKind, rule
+
+_CHANGES = frozenset(
+    {"transform", "filter", "join", "impute", "encode", "resample", "scale", "reduce", "tokenize", "augment"}
+)
+_ROWS = frozenset({"same", "permute", "subset", "superset", "dup", "unknown"})
+
+
+@rule(
+    "PA222",
+    Severity.ERROR,
+    ceiling=Confidence.HIGH,
+    stage=StageKind.PREPROCESSING,
+    controls=("PRP-1", "PRP-2"),
+    tier="core",
+    scope=Scope.FILE,
+    fixable=True,
+)
+def discarded_dataframe_result(events: Events) -> Iterator[Match]:
+    """A call that gives back a changed frame or array stands alone, and its result is lost.
+
+    `drop`, `fillna`, `sort_values` and their like change nothing in place: the program goes on with the old rows.
+
+    Bad:
+
+        import pandas as pd
+
+        rows = pd.read_csv("rows.csv")
+        rows.dropna()
+        rows.to_csv("clean.csv")
+
+    Good:
+
+        import pandas as pd
+
+        rows = pd.read_csv("rows.csv")
+        rows = rows.dropna()
+        rows.to_csv("clean.csv")
+
+    Fix: assign the result, `rows = rows.dropna()`.
+
+    Not seen: calls of a function of the repository's own, which may have been meant for its side effects. The last line of a
+    notebook cell shows its value and is left alone, as is a call that a test expects to fail.
+
+    Source: Zhang et al., CAIN 2022, smell 7.
+    """
+    for event in events:
+        if event.statement and not event.guarded and _is_pure(event) and not _is_kept_too(events, event):
+            yield Match(
+                event.at,
+                f"the result of `{event.short}` is lost: it changes nothing in place",
+                fix=f"Assign it: {event.subject} = {event.subject}.{event.short}(...)" if event.receiver else "Assign the result.",
+                symbol=event.function,
+            )
+
+
+def _is_pure(event: Event) -> bool:
+    """Whether the call is known to do nothing but give back changed rows."""
+    made = event.effect("derive")
+    if event.detail.get("in_place") is not False or made.get("rows", "same") not in _ROWS or not made:
+        return False
+    if event.receiver is not None and (not event.receiver.types or event.receiver.types[0] == "super"):
+        return False
+    if event.result is None or "none" in event.result.types or _calls_own_code(event, made):
+        return False
+    return bool(_CHANGES & set(event.roles)) or (event.receiver is not None and event.detail.get("may_change", False) is True)
+
+
+def _calls_own_code(event: Event, made: object) -> bool:
+    """Whether a function of the repository runs inside (`rows.apply(draw)`), which may be the point of the call."""
+    functions: list[Snapshot] = [value for value in event.arguments.values() if value.is_a("function", "method")]
+    return bool(functions)
+
+
+def _is_kept_too(events: Events, event: Event) -> bool:
+    """Whether the same call on the same line gave its result to a name: nothing is lost then."""
+    return any(
+        other.name == event.name and other.at.path == event.at.path and other.at.line == event.at.line and not other.statement
+        for other in events.items[max(0, event.id - 8) : event.id]
+    )
