@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -138,6 +138,7 @@ class _Edges:
 
     def __init__(self, known: Mapping[str, Artifact]) -> None:
         self._known = known
+        self._claims = Counter(normal(said.path) for said in known.values() if said.path)
         self._edges: dict[tuple[str, str, str], Edge] = {}
         self._artifacts: dict[str, ArtifactNode] = {}
         self._kinds: dict[str, ArtifactKind] = {}
@@ -204,12 +205,17 @@ class _Edges:
         self._add(identifier, one.id, "reads", origin, at)
         for other in overlaps.of(self._path(name)):
             holder = self._artifact(other)
-            said = origin is Origin.DECLARED and system in declared.get(holder, ())
+            # An engine that joins by names of its own does not look at folders.
+            named = normal(name) in self._known and self._known[normal(name)].path
+            said = origin is Origin.DECLARED and not named and system in declared.get(holder, ())
             self._add(holder, one.id, "reads", Origin.DECLARED if said else Origin.OBSERVED, at)
 
     def _path(self, name: str) -> str:
+        """Where an artifact lies; its own name, where several names claim one place (to their engine they differ)."""
         said = self._known.get(normal(name))
-        return normal(said.path) if said is not None and said.path else normal(name)
+        if said is None or not said.path or self._claims[normal(said.path)] > 1:
+            return normal(name)
+        return normal(said.path)
 
     def _artifact(self, name: str, kind: ArtifactKind | None = None) -> str:
         """The identifier of an artifact, which is made where it is new; "" for a name that says nothing."""
@@ -219,7 +225,7 @@ class _Edges:
         said = self._known.get(spelled)
         identifier = f"artifact:{self._path(name)}"
         if identifier not in self._artifacts:
-            own = spelled.partition(":")[2] if said is not None and said.path and ":" in spelled else ""
+            own = spelled.partition(":")[2] if said is not None and ":" in spelled and "://" not in spelled else ""
             self._artifacts[identifier] = ArtifactNode(identifier, own or self._path(name), kind_of(self._path(name)))
         told = said.kind if said is not None and said.kind is not ArtifactKind.OTHER else kind
         if told is not None:
