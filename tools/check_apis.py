@@ -26,6 +26,7 @@ import yaml
 FOLDER = Path(__file__).parent.parent / "rules" / "apis"
 RECORD = FOLDER / "CHECKED.json"
 MISSING = object()
+UNREADABLE = object()
 
 
 def main(arguments: list[str]) -> int:
@@ -92,6 +93,8 @@ def check(document: dict[str, Any]) -> tuple[int, list[str], set[str]]:
             if meaning["kind"] != "attribute":
                 problems.append(f"{name} does not exist")
             continue
+        if found is UNREADABLE:
+            continue
         checked += 1
         if not meaning.get("positional"):
             problems.extend(f"{name} has no parameter {p}" for p in unknown_parameters(found, meaning))
@@ -124,9 +127,13 @@ def resolve(name: str) -> object:
     for length in range(len(parts), 0, -1):
         try:
             found: object = importlib.import_module(".".join(parts[:length]))
-        except Exception:
-            # a shorter path may still be a module; a path that no length reaches is reported as missing
+        except ModuleNotFoundError as error:
+            # a shorter path may still be a module; what lacks a further library cannot be looked at
+            if error.name is not None and not name.startswith(error.name):
+                return UNREADABLE
             continue
+        except Exception:  # a library may fail in any way while it is imported
+            return UNREADABLE
         for part in parts[length:]:
             try:
                 found = getattr(found, part)
