@@ -137,7 +137,7 @@ class _Page:
 
     def manifest(self, audit: Audit) -> None:
         if audit.identification.manifest:
-            self._line(self._paint(f"Manifest of the files read: sha256 {audit.identification.manifest}", "faint"))
+            self._line(self._paint(f"manifest sha256:{audit.identification.manifest}", "faint"))
 
     def _group(self, group: GroupScore) -> None:
         counts = verdict.statuses(group)

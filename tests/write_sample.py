@@ -1,0 +1,16 @@
+"""Writes reports/sample/report.html, the finished report that visitors open first."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+if __name__ == "__main__":
+    import churn
+
+    from pipeaudit.report import html
+
+    (ROOT / "reports" / "sample" / "report.html").write_text(html.render(churn.audit()), encoding="utf-8")
