@@ -123,12 +123,14 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
     if isinstance(owner.ref, Indexer):
         return _indexed(machine, owner.ref, index, index_expression)
     constant = index.constant
+    if owner.config is not None and isinstance(constant, str | int):
+        stored = owner.constant is MISSING and owner.elements is not None and constant in owner.elements
+        if not stored:
+            return config_member(machine, owner, constant, scope, at, required=True)
     if owner.elements is not None and constant is not MISSING and not owner.is_a("str"):
         found = _element(owner, constant)
         if found is not None:
             return found
-    if owner.config is not None and isinstance(constant, str | int):
-        return config_member(machine, owner, constant, scope, at, required=True)
     if owner.elements is not None and not owner.rows:
         if index_expression[0] == "slice":
             made = owner.like(constant=MISSING)
