@@ -562,7 +562,9 @@ class Interpreter:
         made = combine(left, right)
         if left.is_data or right.is_data:
             made.types = left.types if left.rows or not right.rows else right.types
-            if made.types and made.types[0] in ("int", "float", "str", "bool", "list", "tuple"):
+            if operator == "*" and left.is_a("list"):
+                made.types = left.types
+            elif made.types and made.types[0] in ("int", "float", "str", "bool", "list", "tuple"):
                 made.types = right.types if left.types == made.types else left.types
             if operator in ("&", "|") and (left.mask or right.mask):
                 made.mask = (f"{left.mask}{operator}{right.mask}", False)

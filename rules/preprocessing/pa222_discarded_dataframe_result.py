@@ -49,6 +49,7 @@ def discarded_dataframe_result(events: Events) -> Iterator[Match]:
             yield Match(
                 event.at,
                 f"the result of `{event.short}` is lost: it changes nothing in place",
+                confidence=Confidence.MEDIUM if _is_guessed(events, event) else Confidence.HIGH,
                 fix=f"Assign it: {event.subject} = {event.subject}.{event.short}(...)" if event.receiver else "Assign the result.",
                 symbol=event.function,
             )
@@ -64,6 +65,14 @@ def _is_pure(event: Event) -> bool:
     if event.result is None or "none" in event.result.types or _calls_own_code(event, made):
         return False
     return bool(_CHANGES & set(event.roles)) or (event.receiver is not None and event.detail.get("may_change", False) is True)
+
+
+def _is_guessed(events: Events, event: Event) -> bool:
+    """Whether the object is a column of a parameter of which nothing else is known: it may be any mapping's item."""
+    if event.receiver is None or not event.receiver.is_a("pandas.Series"):
+        return False
+    origins = events.rows.origins(event.receiver.rows)
+    return bool(origins) and all(events.rows[token].source.startswith("parameter:") for token in origins)
 
 
 def _calls_own_code(event: Event, made: object) -> bool:
