@@ -601,6 +601,8 @@ class Interpreter:
         values = [self.eval(left, scope), *[self.eval(right, scope) for right in rights]]
         made = combine(*values)
         made.types = ("bool",)
+        if operators[0] in ("in", "not in") and values[1].config is not None and isinstance(values[0].constant, str):
+            indexing.config_member(self, values[1], values[0].constant, scope, at, required=False)
         if any(value.rows for value in values):
             made.types = values[0].types if values[0].rows else ("pandas.Series",)
             made.mask = (indexing.key(expression), False)
