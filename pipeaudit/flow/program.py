@@ -115,7 +115,7 @@ class Runner:
         try:
             for block in facts.blocks:
                 scope.cell = block.cell
-                if facts.is_notebook:
+                if facts.is_notebook or len(facts.blocks) > 1:
                     machine.run_cell(block.body, scope)
                 else:
                     machine.run(block.body, scope)

@@ -29,7 +29,9 @@ Expressions                                   Statements
 from __future__ import annotations
 
 import ast
+import re
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +80,7 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Statements that run together: a module, or one notebook cell."""
+    """Statements that run together: a module, one notebook cell, or what stands between the cell marks of an exported one."""
 
     body: tuple[Statement, ...]
     cell: int | None = None
@@ -138,7 +140,22 @@ def _deepest(line: bytes) -> int:
 
 def read(path: str, data: bytes) -> PythonFacts:
     """The facts of a Python file. Raises ReadError where it can't be parsed."""
-    return PythonFacts(path, (Block(block(parse(path, data).body)),))
+    body = parse(path, data).body
+    return PythonFacts(path, tuple(Block(block(part)) for part in _cells(body, data)))
+
+
+_CELL_MARK = re.compile(rb"^(?:# In ?\[[ \d]*\]|# ?%%|# COMMAND -{3,})", re.MULTILINE)
+
+
+def _cells(body: list[ast.stmt], data: bytes) -> list[list[ast.stmt]]:
+    """The statements between the cell marks of an exported notebook; one part where a file has none."""
+    marks = [data.count(b"\n", 0, found.start()) + 1 for found in _CELL_MARK.finditer(data)]
+    if not marks:
+        return [body]
+    parts: list[list[ast.stmt]] = [[] for _ in range(len(marks) + 1)]
+    for node in body:
+        parts[bisect_right(marks, node.lineno)].append(node)
+    return [part for part in parts if part]
 
 
 def block(body: list[ast.stmt]) -> tuple[Statement, ...]:

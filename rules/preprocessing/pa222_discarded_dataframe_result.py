@@ -39,7 +39,7 @@ def discarded_dataframe_result(events: Events) -> Iterator[Match]:
 
     Fix: assign the result, `rows = rows.dropna()`.
 
-    Not seen: calls of a function of the repository's own, which may have been meant for its side effects. The last line of a
+    Not seen: `append` on a series; calls of a function of the repository's own, which may have been meant for its side effects. The last line of a
     notebook cell shows its value and is left alone, as is a call that a test expects to fail.
 
     Source: Zhang et al., CAIN 2022, smell 7.
@@ -62,6 +62,8 @@ def _is_pure(event: Event) -> bool:
         return False
     if event.receiver is not None and (not event.receiver.types or event.receiver.types[0] == "super"):
         return False
+    if event.short == "append" and event.receiver is not None and not event.receiver.is_a("pandas.DataFrame"):
+        return False  # an unknown mapping's list looks like a column
     if event.result is None or "none" in event.result.types or _calls_own_code(event, made):
         return False
     return bool(_CHANGES & set(event.roles)) or (event.receiver is not None and event.detail.get("may_change", False) is True)
