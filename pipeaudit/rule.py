@@ -21,6 +21,7 @@ from pipeaudit.flow.leakage import (
 )
 from pipeaudit.graph.cycles import Cycle, cycles
 from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
@@ -32,6 +33,7 @@ __all__ = [
     "MISSING",
     "ArtifactKind",
     "Confidence",
+    "ConfigRead",
     "Cycle",
     "Evaluation",
     "Event",
@@ -92,6 +94,10 @@ class Project:
         """Events with these roles in all programs, by path."""
         for path in sorted(self.programs):
             yield from self.programs[path].of(*roles)
+
+    def config_reads(self, path: str) -> list[ConfigRead]:
+        """What one program reads of the repository's configuration files."""
+        return config_reads(self.programs[path], self.repository)
 
     def evidence(self, *signals: str) -> list[Evidence]:
         """All evidence of these signals, each signal's strongest first."""
