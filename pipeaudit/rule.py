@@ -19,6 +19,7 @@ from pipeaudit.flow.leakage import (
     leaks,
     trainings,
 )
+from pipeaudit.flow.seeds import is_seeded, unseeded_domains
 from pipeaudit.graph.cycles import Cycle, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.configuration import ConfigRead, config_reads
@@ -61,10 +62,12 @@ __all__ = [
     "evaluations",
     "held_out",
     "internal_leaks",
+    "is_seeded",
     "is_test",
     "leaks",
     "least",
     "rule",
+    "unseeded_domains",
     "trainings",
 ]
 

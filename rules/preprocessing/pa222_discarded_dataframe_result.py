@@ -50,6 +50,7 @@ def discarded_dataframe_result(events: Events) -> Iterator[Match]:
                 event.at,
                 f"the result of `{event.short}` is lost: it changes nothing in place",
                 confidence=Confidence.MEDIUM if _is_guessed(events, event) else Confidence.HIGH,
+                severity=Severity.NOTE if _ends_a_chain(event) else None,
                 fix=f"Assign it: {event.subject} = {event.subject}.{event.short}(...)" if event.receiver else "Assign the result.",
                 symbol=event.function,
             )
@@ -75,6 +76,11 @@ def _is_guessed(events: Events, event: Event) -> bool:
         return False
     origins = events.rows.origins(event.receiver.rows)
     return bool(origins) and all(events.rows[token].source.startswith("parameter:") for token in origins)
+
+
+def _ends_a_chain(event: Event) -> bool:
+    """`rows.groupby("a").mean().round()` was meant to be looked at, not to change `rows`."""
+    return event.receiver is not None and "(" in event.receiver.name
 
 
 def _calls_own_code(event: Event, made: object) -> bool:
