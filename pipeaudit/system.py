@@ -20,6 +20,7 @@ from pipeaudit.model.pipeline import Artifact, Stage
 from pipeaudit.pyeval.evaluator import Evaluator, Exhausted, Library
 from pipeaudit.pyeval.files import PythonFile
 from pipeaudit.pyeval.frames import Frame
+from pipeaudit.pyeval.values import NOT_KNOWN, Bound, Class, Function, Instance, Value
 from pipeaudit.read.node import ABSENT, Node
 from pipeaudit.sources import Sources
 
@@ -131,6 +132,41 @@ class PythonSource:
         if isinstance(node, ast.List | ast.Tuple):
             return [self.constant(part) for part in node.elts]
         return node.value if isinstance(node, ast.Constant) else None
+
+    def uncalled(self, evaluator: Evaluator, frame: Frame, wanted: Callable[[str], bool]) -> list[Value]:
+        """Functions and methods of the file that build pipelines but were not run: values to call with unknown arguments.
+
+        `wanted` tells the library names whose call, or use as a decorator, makes a function one of these.
+        """
+        found: list[Value] = []
+        for node in self.tree.body:
+            value = frame.names.get(getattr(node, "name", ""), NOT_KNOWN)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if isinstance(value, Function) and self._builds(node, wanted) and node not in evaluator.entered:
+                    found.append(value)
+            elif isinstance(node, ast.ClassDef) and isinstance(value, Class):
+                for method in node.body:
+                    if not isinstance(method, ast.FunctionDef) or method in evaluator.entered:
+                        continue
+                    made = value.attributes.get(method.name, NOT_KNOWN)
+                    if isinstance(made, Function) and self._builds(method, wanted):
+                        found.append(Bound(made, Instance(value)))
+        return found
+
+    def _builds(self, function: ast.AST, wanted: Callable[[str], bool]) -> bool:
+        return any(
+            wanted(self.qualified(use))
+            for node in ast.walk(function)
+            for use in self._uses(node, function)
+        )
+
+    @staticmethod
+    def _uses(node: ast.AST, function: ast.AST) -> list[ast.expr]:
+        if isinstance(node, ast.Call):
+            return [node.func]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node is not function:
+            return node.decorator_list
+        return []
 
     def module(self, dotted: str) -> PythonFile | None:
         """Another module of the repository, as this file would import it."""

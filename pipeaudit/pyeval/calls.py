@@ -172,6 +172,7 @@ def _step_in(evaluator: Evaluator, function: Function, made: Call) -> Value:
     if function.parameters:
         frame.receiver = frame.names.get(function.parameters[0])
     evaluator.calling.append(node)
+    evaluator.entered.add(node)
     try:
         if isinstance(node, ast.Lambda):
             return evaluator.evaluate(node.body, frame)

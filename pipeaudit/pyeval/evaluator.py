@@ -46,7 +46,7 @@ class Evaluator:
     """Runs modules of the repository over partly known values.
 
     Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any. `running` holds
-    the modules whose own statements are being run, outermost first.
+    the modules whose own statements are being run, outermost first; `entered` the functions that were stepped into.
     """
 
     def __init__(self, modules: ModuleIndex, library: Library, main: str = "") -> None:
@@ -59,6 +59,7 @@ class Evaluator:
         self.loaded: dict[str, Frame] = {}
         self.calling: list[object] = []
         self.running: list[str] = []
+        self.entered: set[ast.AST] = set()
 
     def run(self, path: str) -> Frame | None:
         """Runs a file of the repository top to bottom, once; None where there is no such Python file."""

@@ -61,7 +61,8 @@ def stages(source: PythonSource) -> Iterator[Declared]:
     library = _Kubeflow(source.sources)
     evaluator, frame, problems = source.run(library, as_main=True)
     with bounded(source.path, problems):
-        _run_factories(source, evaluator, frame)
+        for function in source.uncalled(evaluator, frame, _makes_pipeline):
+            evaluator.call(function)
         for pipeline in list(library.pipelines):
             if pipeline.function.file.path == source.path or not pipeline.decorated:
                 library.build(evaluator, pipeline)
@@ -71,28 +72,7 @@ def stages(source: PythonSource) -> Iterator[Declared]:
             yield from _declared(source, built)
 
 
-def _run_factories(source: PythonSource, evaluator: Evaluator, frame: Frame) -> None:
-    """Runs functions and methods that nobody here calls, where a pipeline function is defined inside them."""
-    for node in source.tree.body:
-        if isinstance(node, ast.FunctionDef) and _defines_pipeline(source, node):
-            evaluator.call(frame.names.get(node.name, Unknown()))
-        elif isinstance(node, ast.ClassDef):
-            cls = frame.names.get(node.name)
-            for method in node.body:
-                if isinstance(cls, Class) and isinstance(method, ast.FunctionDef) and _defines_pipeline(source, method):
-                    evaluator.call(Bound(cls.attributes.get(method.name), Instance(cls)), node=method)
-
-
-def _defines_pipeline(source: PythonSource, function: ast.FunctionDef) -> bool:
-    return any(
-        isinstance(node, ast.FunctionDef) and any(_is_pipeline(source, decorator) for decorator in node.decorator_list)
-        for statement in function.body
-        for node in ast.walk(statement)
-    )
-
-
-def _is_pipeline(source: PythonSource, decorator: ast.expr) -> bool:
-    name = source.qualified(decorator.func if isinstance(decorator, ast.Call) else decorator)
+def _makes_pipeline(name: str) -> bool:
     return name.startswith("kfp") and name.endswith(".pipeline")
 
 
