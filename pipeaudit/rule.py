@@ -20,22 +20,25 @@ from pipeaudit.flow.leakage import (
     trainings,
 )
 from pipeaudit.flow.seeds import is_seeded, unseeded_domains
-from pipeaudit.graph.cycles import Cycle, cycles
+from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import ArtifactKind, Node, StageKind
+from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.model.suppression import Suppression
+from pipeaudit.read.node import Node as ConfigNode
 from pipeaudit.repository import Repository
 
 __all__ = [
     "MISSING",
     "ArtifactKind",
     "Confidence",
+    "ConfigNode",
     "ConfigRead",
     "Cycle",
+    "Edge",
     "Evaluation",
     "Event",
     "Events",
@@ -46,7 +49,9 @@ __all__ = [
     "Location",
     "Match",
     "Node",
+    "Origin",
     "PipelineGraph",
+    "Program",
     "Project",
     "Related",
     "Repository",
@@ -54,10 +59,12 @@ __all__ = [
     "Scope",
     "Severity",
     "Snapshot",
+    "Stage",
     "StageKind",
     "Strength",
     "Suppression",
     "Training",
+    "Wait",
     "cycles",
     "evaluations",
     "held_out",
@@ -67,8 +74,8 @@ __all__ = [
     "leaks",
     "least",
     "rule",
-    "unseeded_domains",
     "trainings",
+    "unseeded_domains",
 ]
 
 

@@ -13,7 +13,7 @@ from pipeaudit.flow.events import Event, Events
 class ConfigRead:
     """One key that code reads: `defined` in the file; `required` where nothing stands in when it is absent.
 
-    A last part `*` stands for all keys at once. `certain`: the file is one and no branch or weak link lies between.
+    A last part `*` stands for all keys at once. `certain`: the file is one, and no weak link lies between.
     """
 
     file: str
@@ -38,7 +38,7 @@ def config_reads(program: Events, paths: Container[str]) -> list[ConfigRead]:
         if not files or not detail["known"] or not isinstance(key, tuple) or not key:
             continue
         if all(isinstance(part, str | int) and not (isinstance(part, str) and "{}" in part) for part in key):
-            certain = len(files) == 1 and event.strong and not event.conditional
+            certain = len(files) == 1 and event.strong
             found.append(ConfigRead(files[0], key, event, bool(detail["defined"]), bool(detail["required"]), certain))
     return found
 
