@@ -238,7 +238,7 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
         value.strong = flowed.strong
         value.models = flowed.models
         value.metrics = flowed.metrics
-        value.output = value.output or flowed.output
+        value.output = str(effect["output"]) if flowed.output and "output" in effect else value.output or flowed.output
         value.constant = MISSING
     _keep_columns(call, target, learned, flowed, kind)
 
