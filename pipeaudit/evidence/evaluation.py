@@ -1,0 +1,325 @@
+"""Evaluation: metrics and where they are kept, slices, comparisons, gates, fairness, splits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeaudit.evidence.calls import names, short
+from pipeaudit.evidence.facts import Facts
+from pipeaudit.evidence.places import is_test
+from pipeaudit.evidence.programs import imports_learner, in_code, orchestrated, path_of, train_events
+from pipeaudit.evidence.signal import signal
+from pipeaudit.flow.events import MISSING, Event
+from pipeaudit.model.control import Evidence, Strength
+from pipeaudit.model.location import Location
+
+_METRIC_NAME = re.compile(
+    r"(?:^|[_.\-\s/])(?:f1|f_?beta|rmse|mse|mae|mape|smape|r2|auc|roc_?auc|avg_?prec|average_precision|accuracy|acc|precision|recall|log_?loss|"
+    r"ndcg|map|mrr|hit_?rate|bleu|rouge\w*|wer|cer|iou|dice|silhouette|perplexity|loss|metric|score|error)(?:$|[_.\-\s/@\d])",
+    re.IGNORECASE,
+)
+
+
+@signal("metrics-declared")
+def metrics_declared(facts: Facts) -> Iterator[Evidence]:
+    """Metrics that a pipeline definition declares as its own outputs."""
+    for node in facts.graph.stages():
+        for said in node.declarations:
+            if said.metrics and said.system == "dvc":
+                yield Evidence(said.at, f"stage `{said.name}` declares its metrics `{said.metrics[0]}`")
+    for path in facts.paths:
+        if path.rpartition("/")[2] == "dvc.yaml":
+            for document in facts.nodes(path):
+                if document.get("metrics"):
+                    yield Evidence(document.key("metrics").at, "metrics are declared in the pipeline")
+
+
+@signal("metrics-file-written")
+def metrics_file_written(facts: Facts) -> Iterator[Evidence]:
+    """Structured files of metrics that code writes."""
+    for event in (*facts.calls.of("write_data", "report"), *facts.calls.named("json.dump", "yaml.dump", "yaml.safe_dump", "builtins.open", "pathlib.Path.write_text", "builtins.file.write", "pandas.*.to_csv", "pandas.*.to_json")):
+        path = path_of(event).lower()
+        words = " ".join(value.name for value in event.arguments.values()).lower()
+        mode = event.constant("mode", event.constant("1", "w"))
+        if event.name == "builtins.open" and (not isinstance(mode, str) or "w" not in mode):
+            continue
+        if _METRICS_FILE.search(path) or (event.name.startswith(("json", "yaml")) and _METRICS_WORD.search(words)):
+            yield Evidence(event.at, f"metrics are written to `{path or 'a file'}`")
+
+
+_METRICS_FILE = re.compile(r"(?:metric|score|result|eval|report|performance)[\w.{}/-]*\.(?:json|ya?ml|csv|tsv|parquet)$")
+_METRICS_WORD = re.compile(r"metric|scores?\b|results?\b|performance|report|evaluation")
+
+
+@signal("metric-in-configuration")
+def metric_in_configuration(facts: Facts) -> Iterator[Evidence]:
+    """A key of a configuration that names the metric."""
+    for path in facts.paths:
+        if not path.lower().endswith((".yaml", ".yml", ".json", ".toml")) or is_test(path) or path.startswith("."):
+            continue
+        if not _CONFIG.search(path.lower()):
+            continue
+        for document in facts.nodes(path):
+            for key, value in document.pairs():
+                if _METRIC_KEY.fullmatch(key.raw.lower()) and (value.text or value.strings()):
+                    yield Evidence(value.at, f"`{key.raw}` names the metric", Strength.STRONG)
+
+
+_CONFIG = re.compile(r"param|conf|setting|hyper|train|model|main|default|experiment|eval")
+_METRIC_KEY = re.compile(
+    r"(?:primary_?|main_?|eval(?:uation)?_?|target_?|optimi[sz]ation_?|objective_?|selection_?|monitor_?)?metrics?(?:_name|_for_best_model|_to_monitor)?|scoring|monitor|eval_metric|primarymetric|objective_metric_name"
+)
+
+
+@signal("search-objective")
+def search_objective(facts: Facts) -> Iterator[Evidence]:
+    """The metric that a search, an early stop or a checkpoint goes by."""
+    for events in facts.calls.by_name.values():
+        for event in events:
+            for name in ("scoring", "refit", "metric_for_best_model", "monitor", "primary_metric", "objective_metric_name", "metric", "eval_metric", "objective"):
+                value = event.argument(name)
+                if value is None or not isinstance(value.constant, str) or value.constant is MISSING:
+                    continue
+                if name in ("metric", "objective", "eval_metric") and not _METRIC_NAME.search(value.constant):
+                    continue
+                if name == "refit" and not _METRIC_NAME.search(value.constant):
+                    continue
+                yield Evidence(event.at, f"`{short(event.name)}` goes by `{value.constant}`")
+    for event in facts.calls.named("optuna.create_study", "optuna.study.create_study"):
+        if event.argument("direction") or event.argument("directions"):
+            yield Evidence(event.at, "the search names its direction")
+    for event in facts.calls.named("optuna.*.optimize", "hyperopt.fmin", "ray.tune.*"):
+        yield Evidence(event.at, "the search goes by one objective")
+
+
+@signal("metric-threshold-in-config")
+def metric_threshold_in_config(facts: Facts) -> Iterator[Evidence]:
+    """A number in a configuration that a metric has to reach."""
+    for path in facts.paths:
+        if not path.lower().endswith((".yaml", ".yml", ".json", ".toml")) or is_test(path) or path.startswith("."):
+            continue
+        for document in facts.nodes(path):
+            for key, value in document.pairs():
+                if value.number is not None and _THRESHOLD_KEY.fullmatch(key.raw.lower()):
+                    yield Evidence(value.at, f"`{key.raw}: {value.raw}` is what the model must reach", Strength.SUPPORTING)
+
+
+_THRESHOLD_KEY = re.compile(
+    r"(?:min|minimum|target|required|max|maximum)_(?:f1\w*|rmse|mse|mae|mape|r2\w*|auc\w*|roc_?auc|accuracy|acc|precision|recall|logloss|score|metric)|"
+    r"(?:f1\w*|rmse|mse|mae|mape|r2|auc|roc_?auc|accuracy|precision|recall|metric|score|performance|quality|promotion|acceptance|release|evaluation|model_?score|blessing|expected_score)_?(?:threshold|target|min|minimum|limit)|"
+    r"(?:base_accuracy|expected_accuracy|expected_score|acceptance_threshold|threshold_accuracy|threshold_score)"
+)
+
+
+@signal("metric-gate")
+def metric_gate(facts: Facts) -> Iterator[Evidence]:
+    """A branch on a metric that decides over saving, registering, promoting or failing."""
+    for event in facts.calls.of("gate"):
+        yield Evidence(event.at, f"`{short(event.name)}` gates on a metric")
+    for events in facts.calls.by_path.values():
+        ordered = sorted(events, key=lambda e: e.at.key)
+        for place, event in enumerate(ordered):
+            if not ({"branch", "compare"} & set(event.roles)) or not _about_metric(event):
+                continue
+            for later in ordered[place + 1 : place + 12]:
+                if later.function != event.function or later.at.line > event.at.line + _NEAR:
+                    break
+                if _RELEASES(later.name) or {"register", "promote", "deploy"} & set(later.roles) or ("save_model" in later.roles and later.conditional):
+                    yield Evidence(event.at, f"a metric decides over `{short(later.name)}`")
+                    break
+    for event in facts.calls.named(
+        "mlflow.models.MetricThreshold", "mlflow.validate_evaluation_results", "tfx.*.Evaluator", "tensorflow_model_analysis.MetricThreshold",
+        "tensorflow_model_analysis.GenericValueThreshold", "sagemaker.workflow.condition*", "kfp.dsl.If", "kfp.dsl.Condition",
+        "kfp.v2.dsl.Condition", "tensorflow_model_analysis.*Threshold*",
+    ):
+        yield Evidence(event.at, f"`{short(event.name)}` gates on a value")
+
+
+_NEAR = 15
+_RELEASES = names(
+    "sys.exit builtins.exit exit *.register* *.register_model *.transition_model_version_stage *.set_registered_model_alias *.cancel "
+    "azureml.core.Run.cancel azureml.core.run.Run.cancel ?.cancel ?.register* ?.deploy ?.promote* *.create_model_version".split()
+)
+
+
+def _about_metric(event: Event) -> bool:
+    words = [value.name for value in event.arguments.values()]
+    words += [name for value in event.arguments.values() for name in value.types]
+    if any(value.metrics for value in event.arguments.values()):
+        return True
+    return any(_METRIC_NAME.search(f" {word} ") for word in words) or any(_METRIC_NAME.search(word) for word in words)
+
+
+@signal("sliced-metrics")
+def sliced_metrics(facts: Facts) -> Iterator[Evidence]:
+    """Metrics per class, group or segment; a report that is only printed in a notebook counts less there."""
+    for each in facts.evidence("sliced-call"):
+        yield each
+    for event in facts.calls.named("sklearn.metrics.*"):
+        if "average" in event.arguments and event.constant("average") is None:
+            yield Evidence(event.at, f"`{short(event.name)}` gives a figure per class")
+    for event in facts.calls.of("metric"):
+        if event.loops and any(_SEGMENT.search(value.name) for value in event.arguments.values()):
+            yield Evidence(event.at, f"`{short(event.name)}` is computed per segment")
+        elif _SEGMENT.search(event.function):
+            yield Evidence(event.at, f"`{short(event.name)}` is computed per slice")
+    for path, events in facts.project.programs.items():
+        if is_test(path):
+            continue
+        for name, at in events.functions:
+            last = name.rpartition(".")[2].lower()
+            if re.search(r"(?:per_class|by_class|slice_metrics|get_slice|per_slice|by_segment|by_group|per_group|per_segment|per_category)", last):
+                yield Evidence(at, f"`{last}` computes metrics by part")
+
+
+_SEGMENT = re.compile(r"slice|segment|group|region|subset_by|cohort|per_class|store|country|month|period")
+
+
+@signal("models-compared")
+def models_compared(facts: Facts) -> Iterator[Evidence]:
+    """Several candidates whose figures go to one tracker or one table."""
+    from pipeaudit.evidence.training import candidates
+
+    tracked = facts.evidence("metric-logged") or facts.evidence("run-tracked")
+    several = len({short(name) for name in facts.once(candidates)}) > 1 or facts.shows("model-configurations", "hyperparameter-search")
+    if tracked and several:
+        yield Evidence(tracked[0].at, "candidates can be compared in the tracker", Strength.SUPPORTING)
+    for event in facts.calls.named("mlflow.search_runs", "mlflow.MlflowClient.search_runs", "wandb.Api.runs", "mlflow.*.search_runs"):
+        yield Evidence(event.at, f"`{short(event.name)}` compares runs", Strength.SUPPORTING)
+
+
+@signal("champion-challenger")
+def champion_challenger(facts: Facts) -> Iterator[Evidence]:
+    """The new model's metric against the one in production."""
+    for event in (*facts.calls.of("branch", "compare"),):
+        words = [value.name.lower() for value in event.arguments.values()]
+        words += [str(value.constant).lower() for value in event.arguments.values() if isinstance(value.constant, str)]
+        text = " ".join(words)
+        if re.search(r"prod|champion|current_|best_|old_|previous|baseline|existing|registered|deployed", text) and re.search(r"new|challenger|candidate|metric|mse|score|auc|acc|f1|rmse|loss", text):
+            if _about_metric(event):
+                yield Evidence(event.at, "a new figure is compared with the former one", Strength.SUPPORTING)
+
+
+@signal("feature-importance")
+def feature_importance(facts: Facts) -> Iterator[Evidence]:
+    yield from facts.evidence("feature-importance-call")
+    for path, lines in facts.mentions(("feature_importances_", ".coef_")):
+        if not is_test(path):
+            yield Evidence(lines[0], "feature importance is looked at", Strength.SUPPORTING)
+
+
+@signal("behavioural-tests")
+def behavioural_tests(facts: Facts) -> Iterator[Evidence]:
+    """Tests that disturb or turn inputs and look at the prediction."""
+    for path in facts.paths:
+        if is_test(path) and re.search(r"behaviou?r|invarian|directional|robust|checklist|metamorphic", path, re.IGNORECASE) and path.endswith(".py"):
+            yield Evidence(Location(path), "tests of the model's behaviour", Strength.SUPPORTING)
+    for path, events in facts.project.programs.items():
+        if not is_test(path):
+            continue
+        for name, at in events.functions:
+            if re.search(r"invarian|directional|metamorphic|robustness|perturb", name, re.IGNORECASE):
+                yield Evidence(at, f"`{name.rpartition('.')[2]}` tests the model's behaviour", Strength.SUPPORTING)
+
+
+@signal("subject-declared")
+def subject_declared(facts: Facts) -> Iterator[Evidence]:
+    """The configuration says that the outputs concern no people."""
+    yield from facts.declarations.get("subject", ())
+
+
+@signal("data-split")
+def data_split(facts: Facts) -> Iterator[Evidence]:
+    yield from facts.evidence("data-split-call")
+    for event in facts.calls.named("keras.*.fit", "?.fit"):
+        for name in ("validation_split", "validation_data"):
+            if event.argument(name) is not None and imports_learner(facts, event.at.path):
+                yield Evidence(event.at, f"`{short(event.name)}` is given `{name}`", Strength.STRONG)
+
+
+@signal("predefined-split")
+def predefined_split(facts: Facts) -> Iterator[Evidence]:
+    """Data sets that come in parts: `train=False`, `split="test"`, a loader that returns both parts."""
+    for event in facts.calls.named("torchvision.datasets.*", "torchtext.datasets.*", "torchaudio.datasets.*"):
+        if event.constant("train", MISSING) is False or event.constant("split") in ("test", "val", "valid"):
+            yield Evidence(event.at, f"`{short(event.name)}` has a test part of its own")
+    for event in facts.calls.named("keras.datasets.*.load_data", "tensorflow.keras.datasets.*.load_data"):
+        yield Evidence(event.at, "the data set comes with a test part")
+    for event in facts.calls.named("datasets.load_dataset", "tensorflow_datasets.load"):
+        split = event.constant("split")
+        if isinstance(split, str | list) and "test" in str(split) or "val" in str(split or ""):
+            yield Evidence(event.at, f"`{short(event.name)}` loads a test part")
+    for event in facts.calls.named("datasets.load_dataset"):
+        if event.argument("split") is None:
+            yield Evidence(event.at, "the data set comes in parts", Strength.WEAK)
+
+
+_TEST_FILE = re.compile(r"(?:^|[/_.-])(?:test|holdout|hold_out|valid|validation|val|eval|dev)(?:[/_.-]|$)", re.IGNORECASE)
+_TRAIN_FILE = re.compile(r"(?:^|[/_.-])(?:train|training)(?:[/_.-]|$)", re.IGNORECASE)
+
+
+@signal("files-by-role")
+def files_by_role(facts: Facts) -> Iterator[Evidence]:
+    """A file for training and another one for the test, both read; or both declared as inputs."""
+    from pipeaudit.evidence.data import reads
+
+    if not (facts.once(train_events) or facts.shows("training-stage")):
+        return
+    known = [(event.at, path.rpartition("/")[2]) for event, path in facts.once(reads) if path]
+    for node in facts.once(orchestrated):
+        known += [(node.at, artifact.name.rpartition("/")[2]) for artifact in facts.graph.reads(node)]
+    tests = [(at, name) for at, name in known if _TEST_FILE.search(name)]
+    trains = [(at, name) for at, name in known if _TRAIN_FILE.search(name)]
+    if trains and tests:
+        yield Evidence(trains[0][0], f"trains on `{trains[0][1]}`")
+        yield Evidence(tests[0][0], f"judges on `{tests[0][1]}`")
+
+
+@signal("test-part-selects")
+def test_part_selects(facts: Facts) -> Iterator[Evidence]:
+    """Searches and choices that the evaluation's only part decides are findings of their own; nothing is added here."""
+    return iter(())
+
+
+@signal("temporal-split")
+def temporal_split(facts: Facts) -> Iterator[Evidence]:
+    yield from facts.evidence("temporal-split-call")
+    for event in facts.calls.of("split", "filter"):
+        if event.constant("shuffle") is False and "split" in event.roles:
+            yield Evidence(event.at, "the split keeps the order of time", Strength.WEAK)
+    for event in facts.calls.of("compare"):
+        words = " ".join(value.name for value in event.arguments.values()).lower()
+        if re.search(r"cutoff|cut_off|split_date|train_end|test_start|train_until|holdout_(?:date|start)", words):
+            yield Evidence(event.at, "the test part is later than the training part")
+    for path, events in facts.project.programs.items():
+        for name, at in events.functions:
+            if not is_test(path) and re.search(r"(?:temporal|time|date|chronological)_?(?:based_)?(?:train_test_)?split|split_by_(?:date|time)", name, re.IGNORECASE):
+                yield Evidence(at, f"`{name.rpartition('.')[2]}` splits by time")
+
+
+@signal("skew-check")
+def skew_check(facts: Facts) -> Iterator[Evidence]:
+    """Training data against serving data."""
+    for each in facts.evidence("skew-check-call"):
+        yield each
+    if facts.shows("drift-check") and facts.shows("monitoring-scheduled", "monitor-in-service", "drift-monitor-resource"):
+        yield facts.evidence("drift-check")[0]
+
+
+@signal("freshness-check")
+def freshness_check(facts: Facts) -> Iterator[Evidence]:
+    for each in facts.evidence("data-freshness-checked"):
+        if "Freshness" in each.what or "freshness" in each.what:
+            yield each
+    for path in facts.paths:
+        if path.lower().endswith((".yml", ".yaml")):
+            for document in facts.nodes(path):
+                for source in document.list("sources"):
+                    if source.get("freshness"):
+                        yield Evidence(source.key("freshness").at, "the source's freshness is checked")
+
+
+def tracks_in_code(facts: Facts) -> bool:
+    """Whether some script, not only notebooks, logs to a tracker."""
+    return any(in_code(event) for event in facts.calls.matching(facts.call_rules["metric-logged"]))

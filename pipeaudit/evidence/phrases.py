@@ -1,0 +1,28 @@
+"""Words of shell commands: `kubectl .. apply` finds the command with any options between, `make test*` any such target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+_BOUND = r"[\w./-]"
+
+
+@lru_cache(maxsize=4096)
+def pattern(phrase: str) -> re.Pattern[str]:
+    """A phrase as an expression: words in sequence; `..` stands for anything on the line, `*` for the rest of a word."""
+    parts: list[str] = []
+    for word in phrase.split():
+        if word == "..":
+            parts.append(r"[^\n;|&]*?")
+            continue
+        parts.append(re.escape(word).replace(r"\*", r"[^\s;|&]*"))
+    body = r"\s+".join(parts).replace(r"\s+[^\n;|&]*?\s+", r"\s[^\n;|&]*?")
+    return re.compile(rf"(?<!{_BOUND}){body}(?![\w-])" if phrase[-1].isalnum() else rf"(?<!{_BOUND}){body}", re.IGNORECASE)
+
+
+def first(text: str, phrases: Iterable[str]) -> re.Match[str] | None:
+    """The earliest of the phrases in a text."""
+    found = [match for phrase in phrases if (match := pattern(phrase).search(text))]
+    return min(found, key=lambda match: match.start()) if found else None

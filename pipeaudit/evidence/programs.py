@@ -1,0 +1,235 @@
+"""Views of the project's code that many signals share: where models are trained, judged, saved, served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeaudit.evidence.calls import names
+from pipeaudit.evidence.facts import Facts
+from pipeaudit.evidence.places import is_notebook, is_test
+from pipeaudit.flow.events import MISSING, Event
+from pipeaudit.model.location import Location
+from pipeaudit.model.pipeline import Node, StageKind
+
+_LEARNERS = frozenset(
+    "sklearn torch tensorflow keras xgboost lightgbm catboost statsmodels pyspark prophet fbprophet transformers lightning "
+    "pytorch_lightning fastai jax flax sktime darts implicit surprise gensim spacy h2o pycaret autogluon flaml ultralytics "
+    "sentence_transformers datasets peft trl simpletransformers river mlflow skorch timm".split()
+)
+_CODE_SYSTEMS = frozenset(("python", "notebook"))
+_TRAINS = names(
+    "xgboost.train lightgbm.train catboost.*.fit keras.*.fit keras.*.fit_generator *.Trainer.train *.Trainer.fit "
+    "pyspark.*.fit pyspark.mllib.*.train *.Learner.fit* ray.train.*.fit ray.train.*.*Trainer.fit ultralytics.YOLO.train "
+    "sentence_transformers.*.fit statsmodels.*.fit prophet.Prophet.fit implicit.*.fit spacy.*.update torch.Tensor.backward".split()
+)
+_UNTYPED_TRAINS = frozenset(("?.fit", "?.fit_generator", "?.backward", "?.train_on_batch", "?.fit_one_cycle", "?.fine_tune"))
+_PREDICTS = frozenset(
+    ("?.predict", "?.predict_proba", "?.predict_log_proba", "?.decision_function", "?.generate", "?.inference", "?.infer")
+)
+
+
+def imports_learner(facts: Facts, path: str) -> bool:
+    """Whether a program imports a library that trains models."""
+    events = facts.project.programs.get(path)
+    return events is not None and any(name.partition(".")[0] in _LEARNERS for name in events.imports)
+
+
+def train_events(facts: Facts) -> tuple[Event, ...]:
+    """Calls that train a model, outside tests."""
+    found = [event for event in facts.calls.of("train", "backward")]
+    for name, events in facts.calls.by_name.items():
+        if _TRAINS(name):
+            found += events
+        elif name in _UNTYPED_TRAINS:
+            found += [event for event in events if imports_learner(facts, event.at.path)]
+    return _in_order(found)
+
+
+def predict_events(facts: Facts) -> tuple[Event, ...]:
+    """Calls that predict, outside tests."""
+    found = list(facts.calls.of("predict"))
+    for name in _PREDICTS:
+        found += facts.calls.by_name.get(name, ())
+    return _in_order(found)
+
+
+def training_nodes(facts: Facts) -> tuple[Node, ...]:
+    """Declared stages that train."""
+    return tuple(node for node in facts.graph.stages(StageKind.TRAINING) if declared_systems(node))
+
+
+def declared_systems(node: Node) -> list[str]:
+    """The pipeline systems that declare a stage; a bare script or notebook declares nothing."""
+    return sorted({said.system for said in node.declarations} - _CODE_SYSTEMS)
+
+
+def orchestrated(facts: Facts) -> tuple[Node, ...]:
+    """Stages of pipeline definitions: no CI jobs, no images, no bare code."""
+    return tuple(node for node in facts.graph.stages() if set(declared_systems(node)) - _STARTERS)
+
+
+_STARTERS = frozenset(("github-actions", "gitlab-ci", "docker", "compose", "kubernetes", "azure-pipelines", "make", "shell", "jenkins"))
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A model that is written: where the call stands, and the path with `{}` for what is not known; "" for unknown."""
+
+    event: Event
+    path: str
+
+
+_SAVES = names(
+    "pickle.dump joblib.dump dill.dump cloudpickle.dump torch.save keras.*.save keras.*.save_weights *.save_pretrained "
+    "xgboost.*.save_model lightgbm.*.save_model catboost.*.save_model tensorflow.saved_model.save skops.io.dump "
+    "sklearn.externals.joblib.dump safetensors.torch.save_file pyspark.*.save pyspark.*.write.save ?.save_model "
+    "?.save_weights ?.save_pretrained fastai.*.export mlflow.*.save_model *.Trainer.save_checkpoint *.Trainer.save_model".split()
+)
+_MODEL_WORDS = re.compile(r"model|clf|classifier|regressor|estimator|weights|checkpoint|ckpt|net\b|pipeline|best", re.IGNORECASE)
+_OTHER_WORDS = re.compile(r"scaler|encoder|vectori|preproc|proprocess|tokeniz|label|column|feature|transformer\b|vocab", re.IGNORECASE)
+
+
+def model_saves(facts: Facts) -> tuple[Saved, ...]:
+    """Calls that write a model to a file."""
+    found = [event for event in facts.calls.of("save_model")]
+    for name, events in facts.calls.by_name.items():
+        if _SAVES(name):
+            found += events
+    saved = [Saved(event, path_of(event)) for event in _in_order(found)]
+    return tuple(each for each in saved if _is_model(each))
+
+
+def _is_model(saved: Saved) -> bool:
+    words = f"{saved.path} " + " ".join(s.name for s in saved.event.arguments.values()) + f" {saved.event.function}"
+    if "save_model" in saved.event.roles and not saved.path:
+        return True
+    if _OTHER_WORDS.search(saved.path) and not _MODEL_WORDS.search(saved.path):
+        return False
+    if saved.event.name.startswith(("pickle", "dill", "cloudpickle", "joblib")) and not _MODEL_WORDS.search(words):
+        return any("model" in type_.lower() or "Classifier" in type_ or "Regressor" in type_ for type_ in _types(saved.event))
+    return True
+
+
+def _types(event: Event) -> Iterator[str]:
+    for snapshot in (*event.arguments.values(), *((event.receiver,) if event.receiver else ())):
+        yield from snapshot.types
+
+
+def path_of(event: Event) -> str:
+    """The path that an event reads or writes, with `{}` for what is not known; "" where nothing is known of it."""
+    said = event.detail.get("path")
+    if isinstance(said, str):
+        return said
+    for key in ("writes", "reads", "save", "load"):
+        operation = event.detail.get(key)
+        if isinstance(operation, str):
+            return operation
+        if isinstance(operation, list | tuple):
+            return next((item for item in operation if isinstance(item, str)), "")
+        if isinstance(operation, dict):
+            argument = event.arguments.get(str(operation.get("path", "")))
+            if argument is not None and isinstance(argument.constant, str):
+                return argument.constant
+    for name in ("path", "f", "filename", "file", "filepath", "fname", "save_directory", "1", "0"):
+        argument = event.arguments.get(name)
+        if argument is not None and isinstance(argument.constant, str) and argument.constant is not MISSING:
+            return argument.constant
+    return ""
+
+
+_WEB = names(
+    "fastapi.FastAPI fastapi.APIRouter fastapi.FastAPI.* fastapi.APIRouter.* flask.Flask flask.Flask.* flask.Blueprint flask.Blueprint.* "
+    "starlette.* litestar.* ray.serve.* bentoml.service bentoml.Service bentoml.Service.* bentoml.api litserve.* gradio.Interface "
+    "gradio.Blocks gradio.ChatInterface tornado.web.* aiohttp.web.* sanic.* bottle.* cherrypy.* dash.Dash flask_restful.* "
+    "django.http.* rest_framework.* mlserver.* kserve.Model chainlit.* falcon.* azureml.contrib.services.* connexion.* robyn.* "
+    "flask_restx.* quart.* http.server.* grpc.server mangum.Mangum".split()
+)
+_PAGES = names("streamlit.* panel.* shiny.* nicegui.* mesop.*".split())
+_HOSTED = names(
+    "openai.* anthropic.* langchain*.* google.generativeai.* cohere.* litellm.* ollama.* boto3.client.invoke_model "
+    "boto3.client.invoke_endpoint huggingface_hub.InferenceClient.* google.cloud.aiplatform.Endpoint.predict replicate.* groq.*".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A program that handles requests or shows pages; `predicts` are its calls that reach a model."""
+
+    path: str
+    opens: Event
+    predicts: tuple[Event, ...]
+    loads: tuple[Event, ...]
+    is_page: bool
+
+
+def services(facts: Facts) -> tuple[Service, ...]:
+    """Programs outside tests that are built on a web framework, whether or not they predict."""
+    found = []
+    for path in sorted(facts.project.programs):
+        if is_test(path):
+            continue
+        events = facts.project.programs[path]
+        opened = [e for e in events if _WEB(e.name) or "serve" in e.roles]
+        pages = [] if opened else [e for e in events if _PAGES(e.name)]
+        if not (opened or pages):
+            continue
+        predicts = tuple(e for e in events if "predict" in e.roles or e.name in _PREDICTS or _HOSTED(e.name))
+        loads = tuple(e for e in events if "load_model" in e.roles or _LOADS(e.name))
+        found.append(Service(path, (opened or pages)[0], predicts, loads, not opened))
+    return tuple(found)
+
+
+_LOADS = names(
+    "pickle.load joblib.load dill.load torch.load mlflow.*.load_model keras.*.load_model keras.models.load_model "
+    "onnxruntime.InferenceSession *.from_pretrained transformers.pipeline torch.jit.load tensorflow.saved_model.load "
+    "bentoml.*.load_model bentoml.*.get bentoml.models.get xgboost.*.load_model lightgbm.Booster catboost.*.load_model spacy.load "
+    "azureml.core.model.Model.get_model_path azureml.core.Model.get_model_path wandb.*.use_artifact sentence_transformers.SentenceTransformer "
+    "dvc.api.open pyspark.*.load ultralytics.YOLO fastai.*.load_learner".split()
+)
+
+
+def load_events(facts: Facts) -> tuple[Event, ...]:
+    """Calls that load a model or another fitted object."""
+    found = list(facts.calls.of("load_model"))
+    for name, events in facts.calls.by_name.items():
+        if _LOADS(name):
+            found += events
+    return _in_order(found)
+
+
+def serving_paths(facts: Facts) -> frozenset[str]:
+    """Files that are stepped into by programs that serve predictions."""
+    found: set[str] = set()
+    for service in facts.once(services):
+        if service.predicts or service.loads:
+            found.add(service.path)
+            found.update(event.at.path for event in facts.project.programs[service.path])
+    found.update(script.path for script in facts.once(scoring_scripts))
+    return frozenset(found)
+
+
+def scoring_scripts(facts: Facts) -> tuple[Location, ...]:
+    """Entry scripts of model servers: a module with `init` and `run`, or a handler class, that loads a model and predicts."""
+    found = []
+    for path, events in facts.project.programs.items():
+        defined = {name.rpartition(".")[2]: at for name, at in events.functions}
+        entry = next((defined[name] for name in ("run", "predict_fn", "handle", "lambda_handler", "handler", "predict") if name in defined), None)
+        starts = any(name in defined for name in ("init", "model_fn", "initialize", "load_context", "setup", "lambda_handler", "handler"))
+        if is_test(path) or events.is_notebook or entry is None or not starts:
+            continue
+        predicts = any("predict" in e.roles or e.name in _PREDICTS for e in events)
+        loads = any("load_model" in e.roles or _LOADS(e.name) for e in events)
+        if predicts or loads:
+            found.append(entry)
+    return tuple(sorted(found, key=lambda at: at.key))
+
+
+def in_code(event: Event) -> bool:
+    return not is_notebook(event.at.path)
+
+
+def _in_order(events: list[Event]) -> tuple[Event, ...]:
+    unique = {(event.at.key, event.name): event for event in events}
+    return tuple(unique[key] for key in sorted(unique))

@@ -1,0 +1,192 @@
+"""Serving: endpoints that reach a model, batch jobs, tools; and what they log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeaudit.evidence.calls import names, short
+from pipeaudit.evidence.facts import Facts
+from pipeaudit.evidence.places import is_notebook
+from pipeaudit.evidence.programs import load_events, predict_events, scoring_scripts, services, serving_paths
+from pipeaudit.evidence.signal import signal
+from pipeaudit.model.control import Evidence, Strength
+from pipeaudit.model.pipeline import StageKind
+
+
+@signal("serving-endpoint")
+def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
+    """Programs on a web framework, or scripts of a model server, that reach a prediction."""
+    for service in facts.once(services):
+        if is_notebook(service.path) or service.is_page and not (service.predicts and service.loads):
+            continue
+        if service.predicts:
+            yield Evidence(service.opens.at, f"`{short(service.opens.name)}` serves predictions")
+            for event in service.predicts[:2]:
+                yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
+            for route in _routes(facts, service.path):
+                yield route
+    for at in facts.once(scoring_scripts):
+        yield Evidence(at, "the entry script of a model server")
+    for event in facts.once(predict_events):
+        if event.at.path in facts.once(serving_paths) and not is_notebook(event.at.path):
+            yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
+
+
+def _routes(facts: Facts, path: str) -> Iterator[Evidence]:
+    for event in facts.project.programs[path]:
+        if event.name.endswith((".route", ".post", ".get", ".put", ".ingress", ".api")) and "decorator" in event.roles:
+            yield Evidence(event.at, f"route `{event.constant('path', event.constant('0', ''))}`")
+
+
+@signal("web-app")
+def web_app(facts: Facts) -> Iterator[Evidence]:
+    """A web application without a known path to a prediction, or a page."""
+    for service in facts.once(services):
+        if not is_notebook(service.path) and _about_models(facts, service.path):
+            yield Evidence(service.opens.at, f"a web application on `{short(service.opens.name)}`", Strength.WEAK)
+
+
+def _about_models(facts: Facts, path: str) -> bool:
+    """A page or app that sends inputs somewhere, or shows what a model made."""
+    events = facts.project.programs[path]
+    return any(re.search(r"predict|requests\.(?:post|get)|model|recommend|score|infer", f"{e.name} {e.function}") for e in events)
+
+
+@signal("serving-notebook")
+def serving_notebook(facts: Facts) -> Iterator[Evidence]:
+    for service in facts.once(services):
+        if is_notebook(service.path):
+            yield Evidence(service.opens.at, "serving code in a notebook", Strength.WEAK)
+
+
+_SCORING = re.compile(r"(?:^|[/_])(?:predict|inference|infer|score|scoring|batch_?score|batch_?predict|batch_?inference|forecast|generate_predictions)", re.IGNORECASE)
+_WRITES = names("pandas.*.to_csv pandas.*.to_parquet pandas.*.to_sql pandas.*.to_gbq *.to_csv *.to_parquet *.to_sql ?.to_csv ?.to_parquet pyspark.*.save* pyspark.*.write*".split())
+
+
+@signal("batch-prediction")
+def batch_prediction(facts: Facts) -> Iterator[Evidence]:
+    """A stage or script that loads a model, predicts, and writes what it predicted."""
+    yield from facts.evidence("batch-call")
+    for path, events in sorted(facts.project.programs.items()):
+        if is_notebook(path) or not _SCORING.search(path):
+            continue
+        if path in facts.calls.by_path and any("predict" in e.roles or e.name in ("?.predict", "?.predict_proba") for e in events):
+            loads = [e for e in facts.once(load_events) if e.at.path in {x.at.path for x in events}]
+            writes = [e for e in events if "write_data" in e.roles or _WRITES(e.name)]
+            if loads and writes:
+                yield Evidence(writes[0].at, "predictions are written in a batch")
+    for node in facts.graph.stages(StageKind.DEPLOYMENT, StageKind.EVALUATION, StageKind.OTHER):
+        for program in facts.graph.programs(node):
+            if re.search(r"batch_?(?:predict|inference|scor)|inference", f"{node.name} {program.path}", re.IGNORECASE):
+                yield Evidence(node.at, f"stage `{node.name}` predicts in a batch", Strength.STRONG)
+
+
+@signal("prediction-cli")
+def prediction_cli(facts: Facts) -> Iterator[Evidence]:
+    """A command that loads a model and predicts on what its caller gives."""
+    for path, events in sorted(facts.project.programs.items()):
+        if is_notebook(path) or not _SCORING.search(path.rpartition("/")[2]) or path not in facts.calls.by_path:
+            continue
+        options = [e for e in events if re.search(r"ArgumentParser|click\.|typer\.|fire\.Fire|hydra\.main|docopt", e.name)]
+        predicts = [e for e in events if "predict" in e.roles or e.name in ("?.predict", "?.predict_proba", "?.generate")]
+        if options and predicts:
+            yield Evidence(options[0].at, "a command predicts")
+
+
+@signal("prediction-script")
+def prediction_script(facts: Facts) -> Iterator[Evidence]:
+    """A script that loads a model and predicts on something fixed."""
+    for event in facts.once(predict_events):
+        if _SCORING.search(event.at.path.rpartition("/")[2]) and not is_notebook(event.at.path):
+            yield Evidence(event.at, "a script predicts", Strength.WEAK)
+    for each in facts.evidence("serve-command"):
+        yield Evidence(each.at, each.what, Strength.STRONG)
+
+
+# What the service leaves in its logs
+
+
+_LOGS = names("logging.* loguru.* structlog.* ?.info ?.error ?.exception ?.warning ?.debug logging.Logger.* flask.Flask.logger.* applicationinsights.* opencensus.*".split())
+_LOGS_ERROR = re.compile(r"\.(?:error|exception|critical|warning)$")
+
+
+@signal("errors-logged")
+def errors_logged(facts: Facts) -> Iterator[Evidence]:
+    """Errors in serving code that are logged, with the exception at hand."""
+    served = facts.once(serving_paths)
+    for path in sorted(served):
+        for event in facts.calls.by_path.get(path, ()):
+            if _LOGS(event.name) and _LOGS_ERROR.search(event.name):
+                yield Evidence(event.at, f"errors are logged with `{short(event.name)}`")
+
+
+@signal("predictions-logged")
+def predictions_logged(facts: Facts) -> Iterator[Evidence]:
+    """Logged or stored predictions or requests."""
+    yield from facts.evidence("predictions-captured")
+    served = facts.once(serving_paths)
+    for path in sorted(served):
+        for event in facts.calls.by_path.get(path, ()):
+            words = " ".join(value.name for value in event.arguments.values()).lower() + " " + event.name.lower()
+            if (_LOGS(event.name) or event.name.endswith((".insert_one", ".insert_many", ".insert"))) and re.search(r"predict|result|output|request|data|score", words):
+                yield Evidence(event.at, "predictions or requests are logged", Strength.SUPPORTING)
+
+
+@signal("serving-logs")
+def serving_logs(facts: Facts) -> Iterator[Evidence]:
+    """Any logging, or error type of its own, in code that a service steps into."""
+    served = facts.once(serving_paths)
+    programs = [service.path for service in facts.once(services) if service.predicts or service.loads]
+    for path in sorted({*served, *programs}):
+        for event in facts.calls.by_path.get(path, ()):
+            if _LOGS(event.name):
+                yield Evidence(event.at, f"the service logs with `{short(event.name)}`", Strength.WEAK)
+                break
+            if "except" in event.roles and event.detail.get("reraises"):
+                yield Evidence(event.at, "errors are passed on with their context", Strength.WEAK)
+                break
+
+
+@signal("access-log")
+def access_log(facts: Facts) -> Iterator[Evidence]:
+    for event in facts.calls.named("*TransLogger", "*.AccessLog*", "morgan.*", "*.AccessLogMiddleware"):
+        yield Evidence(event.at, "requests are logged", Strength.WEAK)
+
+
+_FEEDBACK_ROUTE = re.compile(r"feedback|rating|label|correct(?:ion)?|annotat|ground[_-]?truth|thumbs|report_?error", re.IGNORECASE)
+
+
+@signal("feedback-captured")
+def feedback_captured(facts: Facts) -> Iterator[Evidence]:
+    """Routes and functions of the service that take in labels or ratings; tools for feedback."""
+    yield from facts.evidence("feedback-call")
+    for service in facts.once(services):
+        for event in facts.project.programs[service.path]:
+            if "decorator" not in event.roles:
+                continue
+            route = str(event.constant("path", event.constant("0", "")))
+            target = str(event.detail.get("decorates", ""))
+            if _FEEDBACK_ROUTE.search(f"{route} {target}") and event.name.endswith((".route", ".post", ".put", ".get")):
+                yield Evidence(event.at, f"route `{route or target}` takes in feedback")
+
+
+@signal("training-on-request")
+def training_on_request(facts: Facts) -> Iterator[Evidence]:
+    """The service trains anew on a request."""
+    from pipeaudit.evidence.programs import train_events
+
+    served = facts.once(serving_paths)
+    for event in facts.once(train_events):
+        if event.at.path in served:
+            yield Evidence(event.at, "a request trains anew", Strength.SUPPORTING)
+
+
+@signal("request-timing-logged")
+def request_timing_logged(facts: Facts) -> Iterator[Evidence]:
+    """The service measures how long a prediction takes."""
+    for path in sorted(facts.once(serving_paths)):
+        for event in facts.calls.by_path.get(path, ()):
+            if event.name in ("time.perf_counter", "time.time", "time.monotonic", "timeit.default_timer"):
+                yield Evidence(event.at, "the service measures times", Strength.WEAK)
+                break
