@@ -23,7 +23,7 @@ from pipeaudit.pyeval.values import (
     carried,
     text_of,
 )
-from pipeaudit.system import Declared, PythonSource, Stage, bounded
+from pipeaudit.system import Declared, Problem, PythonSource, Stage, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,6 +71,8 @@ class _Part(Model):
         return self
 
     def call(self, call: Call) -> Value:
+        if self.name == "map" and call.args:
+            return call.evaluator.call(call.args[0], [self.owner], node=call.node)
         return self.owner
 
     def item(self, key: Value) -> Value:
@@ -126,7 +128,8 @@ class Variant(Model):
     def call(self, call: Call) -> Value:
         task = self.task
         if self.kind == "options":
-            name = text_of(call.keywords.get("name", call.keywords.get("node_name"))) or task.name
+            given = call.argument(0, "name", "node_name", default=None)
+            name = (given if isinstance(given, str) else None) or task.name
             return Task(name, task.function, task.library, {**task.options, **call.keywords}, task.mapped)
         made = Task(task.name, task.function, task.library, task.options, task.mapped or self.kind == "map")
         return made.call(call)
@@ -297,6 +300,13 @@ def function_name(function: Value) -> str:
 def flow_stages(source: PythonSource, library: FlowLibrary) -> Iterator[Declared]:
     """The stages of all flows that a file defines; flows that are only parts of others come inside those."""
     evaluator, _, problems = source.run(library, as_main=True)
+    yield from problems
+    yield from flow_stages_of(source, library, evaluator)
+
+
+def flow_stages_of(source: PythonSource, library: FlowLibrary, evaluator: Evaluator) -> Iterator[Declared]:
+    """The same for a file that has been run."""
+    problems: list[Problem] = []
     with bounded(source.path, problems):
         for flow in list(library.flows):
             if not flow.was_run and _is_own(flow, source):
