@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeaudit import cli
 from pipeaudit.model.audit import (
     AcceptedRisk,
     ArtifactNode,
@@ -36,6 +39,9 @@ INVALIDATING = ("PA201", "PA202", "PA203")
 SIGNED = "pipeaudit-attestations.yaml"
 
 Sources = dict[str, Source]
+
+FORMATS = {**cli.CHECK_FORMATS, **{f"audit-{name}": place for name, place in cli.AUDIT_FORMATS.items()}}
+FORMATS["graph-json"] = cli.GRAPH_FORMATS["json"]
 
 
 def audit() -> Audit:
@@ -93,6 +99,12 @@ def audit() -> Audit:
         ),
         sources=sources,
     )
+
+
+def renderer(place: str) -> Callable[..., str]:
+    module, name = place.split(".")
+    rendered: Callable[..., str] = getattr(importlib.import_module(f"pipeaudit.report.{module}"), name)
+    return rendered
 
 
 def _identification(files: tuple[InputFile, ...]) -> Identification:

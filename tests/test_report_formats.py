@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import churn
 import jsonschema
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from pipeaudit import cli
 from pipeaudit.model.audit import Audit, Source
 from pipeaudit.model.finding import Confidence, Finding, Match, Problem, Related, Severity
 from pipeaudit.model.location import Location
 from pipeaudit.report import github, gitlab, html, markdown, sarif, terminal
 from pipeaudit.report import json as documents
 from pipeaudit.report.linehash import line_hashes
+from tests import churn
+from tests.churn import FORMATS, renderer
 
-FORMATS = {**cli.CHECK_FORMATS, **{f"audit-{name}": place for name, place in cli.AUDIT_FORMATS.items()}}
-FORMATS["graph-json"] = cli.GRAPH_FORMATS["json"]
 SHOWN = sorted(set(FORMATS.values()) - {"html.render"})
 SCHEMAS = Path(__file__).parent.parent / "reports" / "schema"
 DATA = Path(__file__).parent / "data"
@@ -39,15 +35,10 @@ class AsFile(SingleFileSnapshotExtension):
     file_extension = "txt"
 
 
-def renderer(place: str) -> Callable[..., str]:
-    module, name = place.split(".")
-    rendered: Callable[..., str] = getattr(importlib.import_module(f"pipeaudit.report.{module}"), name)
-    return rendered
-
-
 @pytest.fixture(scope="module")
 def audit() -> Audit:
-    return churn.audit()
+    finished: Audit = churn.audit()
+    return finished
 
 
 @pytest.mark.parametrize("place", SHOWN)
@@ -112,7 +103,7 @@ def sarif_run(audited: Audit, **settings: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "settings", [{}, {"show_suppressed": True}, {"snippets": False, "context": False, "rule_pages": False}]
 )
-def test_sarif_is_valid(audit: Audit, settings: dict[str, bool]) -> None:
+def test_sarif_is_valid(audit: Audit, settings: dict[str, Any]) -> None:
     schema = json.loads((DATA / "sarif-2.1.0.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema).validate(json.loads(sarif.render(audit, sarif.Settings(**settings))))
 

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
 if __name__ == "__main__":
-    import churn
-
     from pipeaudit.report import html
+    from tests import churn
 
     (ROOT / "reports" / "sample" / "report.html").write_text(html.render(churn.audit()), encoding="utf-8")

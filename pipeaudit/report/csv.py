@@ -18,7 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def render(audit: Audit) -> str:
     """Unread inputs stand first, as rows of their own; a cell that a spreadsheet would run gets an apostrophe."""
     written = StringIO()
-    rows = csv.writer(written, lineterminator="\r\n")
+    rows = csv.writer(written, lineterminator="\n")
     rows.writerow(_COLUMNS)
     for problem in audit.problems:
         unread = {"rule": "unread-input", "path": problem.path, "line": problem.line, "message": problem.message}

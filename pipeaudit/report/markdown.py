@@ -62,7 +62,7 @@ def _verdict(audit: Audit) -> Iterator[str]:
 def _alarm(audit: Audit, title: str, fingerprints: Iterable[str]) -> Iterator[str]:
     found = verdict.named(audit, fingerprints)
     if found:
-        names = (f"{item.rule} {_plain(item.name)} ({_at(audit, item.at)})" for item in found)
+        names = (f"{_rule(item)} ({_at(audit, item.at)})" for item in found)
         yield f"> **{title}:** {', '.join(names)}\n"
 
 
@@ -98,7 +98,7 @@ def _controls(audit: Audit) -> Iterator[str]:
 def _control_row(audit: Audit, control: Control) -> tuple[str, ...]:
     evidence = [f"{_at(audit, item.at, cell=True)}: {_words(item.what, cell=True)}" if item.at.path not in ("", ".")
                 else _words(item.what, cell=True) for item in control.evidence]  # fmt: skip
-    evidence += [f"{found.rule} {_plain(found.name)} ({_at(audit, found.at, cell=True)})"
+    evidence += [f"{_rule(found)} ({_at(audit, found.at, cell=True)})"
                  for found in verdict.named(audit, control.findings)]  # fmt: skip
     missing = [_words(words, cell=True) for words in (control.reason, *control.missing) if words]
     remedy = control.remedy if control.status not in (Status.MET, Status.NOT_APPLICABLE) else ""
@@ -124,7 +124,7 @@ def _findings(audit: Audit) -> Iterator[str]:
 def _finding(audit: Audit, finding: Finding) -> str:
     kind = f" ({_plain(finding.match.kind)})" if finding.match.kind else ""
     parts = [
-        f"#### {finding.severity.value}: {finding.rule} {_plain(finding.name)}{kind}\n\n",
+        f"#### {finding.severity.value}: {_rule(finding)}{kind}\n\n",
         f"{_words(finding.match.message)}\n\n",
         f"{_at(audit, finding.at)}, {finding.confidence.value} confidence\n",
     ]
@@ -147,16 +147,18 @@ def _registers(audit: Audit) -> Iterator[str]:
     if audit.suppressed:
         yield _heading(2, "Suppressed")
         yield "".join(
-            f"- {found.rule} {_plain(found.name)}, {_at(audit, found.at)}: {_words(found.suppressed or 'no reason')}\n"
+            f"- {_rule(found)}, {_at(audit, found.at)}: {_words(found.suppressed or 'no reason')}\n"
             for found in audit.suppressed
         )
     if audit.accepted:
         yield _heading(2, "Accepted risks")
         yield _table(
             ("Subject", "State", "Reason", "Owner", "Approved by", "Until"),
-            [tuple(map(_plain, (entry.subject, entry.state, entry.reason, entry.owner, entry.approved_by, entry.expires)))
-             for entry in audit.accepted],
-        )  # fmt: skip
+            [
+                tuple(map(_plain, (risk.subject, risk.state, risk.reason, risk.owner, risk.approved_by, risk.expires)))
+                for risk in audit.accepted
+            ],
+        )
     if audit.attestations:
         yield _heading(2, "Attestations")
         yield _table(
@@ -200,6 +202,10 @@ def _heading(level: int, words: str) -> str:
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _rule(finding: Finding) -> str:
+    return f"{_plain(finding.rule)} {_plain(finding.name)}"
 
 
 def _at(audit: Audit, at: Location, *, cell: bool = False) -> str:

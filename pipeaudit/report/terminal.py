@@ -14,6 +14,7 @@ from pipeaudit.report.frame import FrameLine, code_line, frame, place, short_pla
 
 WIDTH = 80
 
+_TITLE_COLUMN = 28
 _COLORS = {
     "error": "1;31",
     "warning": "1;33",
@@ -75,7 +76,8 @@ class _Page:
         kind = f" ({text.message(finding.match.kind)})" if finding.match.kind else ""
         level = finding.severity.value
         self._line(
-            f"{self._paint(f'{level} {finding.rule}', level)} {self._paint(finding.name + kind, 'strong')}"
+            f"{self._paint(f'{level} {text.message(finding.rule)}', level)}"
+            f" {self._paint(text.message(finding.name) + kind, 'strong')}"
             f"{self._paint(f'  {finding.confidence.value} confidence', 'faint')}"
         )
         self._line(f"  {place(finding.at)}")
@@ -88,7 +90,7 @@ class _Page:
 
     def verdict(self, audit: Audit) -> None:
         name = text.message(audit.identification.name)
-        self._line(self._paint(f"{name + ', ' if name else ''}{verdict.revision(audit)}", "strong"))
+        self._line(self._paint(f"{name + ', ' if name else ''}{text.message(verdict.revision(audit))}", "strong"))
         self._wrapped(text.message(verdict.profile(audit)))
         self._wrapped(verdict.inputs(audit))
         scores = audit.scores
@@ -102,7 +104,7 @@ class _Page:
         self._wrapped(verdict.applicable(scores))
         if sentence := verdict.reading(scores.overall):
             self._wrapped(f"{sentence[:1].upper()}{sentence[1:]}. {verdict.coverage(scores)}")
-        self._wrapped(verdict.weakest(scores))
+        self._wrapped(text.message(verdict.weakest(scores)))
         self._line()
 
     def controls(self, audit: Audit) -> None:
@@ -120,8 +122,8 @@ class _Page:
             return
         self._line(self._paint("Findings", "strong"))
         for finding in audit.findings:
-            label = self._paint(f"{finding.severity.value:7} {finding.rule}", finding.severity.value)
-            self._line(f"  {label} {finding.name}, {place(finding.at)}")
+            label = self._paint(f"{finding.severity.value:7} {text.message(finding.rule)}", finding.severity.value)
+            self._line(f"  {label} {text.message(finding.name)}, {place(finding.at)}")
             self._wrapped(text.message(finding.match.message), " " * 10)
         self._line()
 
@@ -137,23 +139,24 @@ class _Page:
 
     def manifest(self, audit: Audit) -> None:
         if audit.identification.manifest:
-            self._line(self._paint(f"manifest sha256:{audit.identification.manifest}", "faint"))
+            self._line(self._paint(f"manifest sha256:{text.message(audit.identification.manifest)}", "faint"))
 
     def _group(self, group: GroupScore) -> None:
         counts = verdict.statuses(group)
         score = "" if group.reading.evidenced is None else f"evidenced {group.reading.evidenced}%"
-        gap = max(2, WIDTH - len(group.name) - len(score))
-        self._line(self._paint(f"{group.name}{' ' * gap}{score}".rstrip(), "strong"))
+        name = text.message(group.name)
+        gap = max(2, WIDTH - len(name) - len(score))
+        self._line(self._paint(f"{name}{' ' * gap}{score}".rstrip(), "strong"))
         self._line(self._paint(f"  {counts}", "faint"))
 
     def _control(self, audit: Audit, control: Control) -> None:
         words = verdict.STATUS_WORDS[control.status]
-        head = f"  {control.id:6} {words:17}  "
-        title, *more = textwrap.wrap(control.title, WIDTH - len(head)) or [""]
+        name = text.message(control.id)
+        title, *more = textwrap.wrap(text.message(control.title), WIDTH - _TITLE_COLUMN) or [""]
         status = self._paint(f"{words:17}", control.status.value)
-        self._line(f"  {control.id:6} {status}  {title}")
+        self._line(f"  {name:6} {status}  {title}")
         for line in more:
-            self._line(" " * len(head) + line)
+            self._line(" " * _TITLE_COLUMN + line)
         if control.reason:
             self._entry("why", text.message(control.reason))
         for item in control.evidence:
@@ -162,7 +165,7 @@ class _Page:
             else:
                 self._entry("evidence", f"{place(item.at)}: {text.message(item.what)}")
         for finding in verdict.named(audit, control.findings):
-            self._entry("finding", f"{finding.rule} {finding.name}, {place(finding.at)}")
+            self._entry("finding", _named(finding))
         for missing in control.missing:
             label = "to sign" if control.status is Status.NEEDS_ATTESTATION else "missing"
             self._entry(label, text.message(missing))
@@ -181,7 +184,7 @@ class _Page:
             return
         self._line(self._paint(f"{title}:", "error"))
         for finding in findings:
-            self._line(f"  {finding.rule} {finding.name}, {place(finding.at)}")
+            self._line(f"  {_named(finding)}")
         self._line()
 
     def _frame(self, lines: list[FrameLine], level: str) -> None:
@@ -231,3 +234,7 @@ class _Page:
         return textwrap.wrap(
             words, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
         ) or [first.rstrip()]
+
+
+def _named(finding: Finding) -> str:
+    return f"{text.message(finding.rule)} {text.message(finding.name)}, {place(finding.at)}"
