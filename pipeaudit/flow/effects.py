@@ -422,10 +422,24 @@ def _apply(call: Call, effect: Mapping[str, Any]) -> None:
 # ---- splitting ------------------------------------------------------------------------------------------------------
 
 
+def _parts(call: Call, effect: Mapping[str, Any]) -> list[str]:
+    """What the parts are called; `count` lists their sizes, `cuts` the places between them."""
+    named: list[str] = effect.get("parts") or ["train", "test"]
+    sizes = call.port(effect.get("count") or effect.get("cuts"))
+    if sizes is None or len(named) < 3:
+        return named
+    length = len(sizes.elements) if sizes.elements is not None else len(sizes.constant) if isinstance(sizes.constant, list | tuple) else 0
+    if "cuts" in effect:
+        length = length + 1 if length else sizes.constant if isinstance(sizes.constant, int) else 0
+    if length in (0, 2):
+        return [named[0], named[-1]]
+    return named if length == 3 else [f"part {i}" for i in range(min(length, 32))]
+
+
 def _split(call: Call, effect: Mapping[str, Any]) -> None:
     machine = call.machine
     split = machine.new_split()
-    parts: list[str] = effect.get("parts") or ["train", "test"]
+    parts = _parts(call, effect)
     source = call.port(effect.get("of"))
     if source is None and call.receiver is not None and effect.get("of") in (None, "self"):
         source = call.receiver
