@@ -77,6 +77,7 @@ def short(name: str) -> str:
 
 def names(patterns: Iterable[str]) -> Callable[[str], bool]:
     """Tells whether a qualified name is one of these; `*` stands for anything, a final `.*` also for the class's call."""
+    patterns = tuple(patterns)
     exact = {pattern for pattern in patterns if "*" not in pattern}
     parts = []
     for pattern in patterns:

@@ -156,19 +156,11 @@ def compares_metrics(facts: Facts) -> Iterator[Evidence]:
 
 @signal("approval-gate")
 def approval_gate(facts: Facts) -> Iterator[Evidence]:
-    """A job that a person has to let through; of an environment only the name is visible here."""
+    """A job that a person has to let through. Of an environment only the name is visible: it shows nobody who approves."""
     for workflow in facts.workflows:
         for job in workflow.jobs:
             if job.manual:
                 yield Evidence(job.at, f"job `{job.name}` waits for a person", Strength.STRONG)
-            elif job.environment and any(performs(facts, step, "deploys") for step in job.steps) and _guarded(job.environment):
-                yield Evidence(
-                    job.at, f"job `{job.name}` deploys to the environment `{job.environment}`", Strength.SUPPORTING
-                )
-
-
-def _guarded(environment: str) -> bool:
-    return not environment.startswith("github-pages")
 
 
 @signal("completion-notification")

@@ -18,13 +18,10 @@ _UNIQUE = re.compile(r"\{\}|\{[^}]*(?:id|time|date|version|run|uuid|hash)[^}]*\}
 @signal("run-folders")
 def run_folders(facts: Facts) -> Iterator[Evidence]:
     """Outputs in a folder or file that each run names anew."""
-    for event in facts.calls.named("logging.basicConfig", "logging.FileHandler", "os.makedirs", "pathlib.Path.mkdir", "transformers.TrainingArguments"):
-        path = str(event.constant("filename", "") or event.constant("output_dir", "") or path_of(event))
-        if "{}" in path and re.search(r"log|run|out|result|exp|checkpoint", path + event.name):
+    for event in facts.calls.named("os.makedirs", "pathlib.Path.mkdir", "transformers.TrainingArguments", "?.mkdir"):
+        path = str(event.constant("output_dir", "") or path_of(event))
+        if "{}" in path and re.search(r"run|out|result|exp|checkpoint|model", path):
             yield Evidence(event.at, "each run names its output anew", Strength.SUPPORTING)
-    for event in facts.calls.named("datetime.datetime.now", "datetime.now", "time.strftime", "uuid.uuid4", "datetime.datetime.utcnow"):
-        if re.search(r"log|run|exper|train|config|main", event.at.path + event.function, re.IGNORECASE):
-            yield Evidence(event.at, "outputs carry a time stamp", Strength.WEAK)
     for path in facts.paths:
         if path.lower().endswith((".yaml", ".yml")):
             for document in facts.nodes(path):

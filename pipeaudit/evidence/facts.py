@@ -95,7 +95,7 @@ class Facts:
         """Files of the project that a program imports or steps into, found by the names it uses."""
         events = self.project.programs.get(path)
         found = {event.at.path for event in events} if events is not None else set()
-        for match in _IMPORT.finditer(self.text(path)):
+        for match in _IMPORT.finditer(self.text(path) if path.endswith(".py") else ""):
             dotted = (match.group(1) or match.group(3)).lstrip(".").replace(".", "/")
             names = [name.strip().partition(" ")[0] for name in (match.group(2) or "").strip("()").split(",")]
             stems = [dotted, *(f"{dotted}/{name}" for name in names if name)]

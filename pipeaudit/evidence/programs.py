@@ -24,9 +24,9 @@ _TRAINS = names(
     "pyspark.*.fit pyspark.mllib.*.train *.Learner.fit* ray.train.*.fit ray.train.*.*Trainer.fit ultralytics.YOLO.train "
     "sentence_transformers.*.fit statsmodels.*.fit prophet.Prophet.fit implicit.*.fit spacy.*.update torch.Tensor.backward".split()
 )
-_UNTYPED_TRAINS = frozenset(("?.fit", "?.fit_generator", "?.backward", "?.train_on_batch", "?.fit_one_cycle", "?.fine_tune"))
+_UNTYPED_TRAINS = frozenset(("?.fit", "?.fit_generator", "?.backward", "?.train_on_batch", "?.fit_one_cycle", "?.fine_tune", "?.fit_predict"))
 _PREDICTS = frozenset(
-    ("?.predict", "?.predict_proba", "?.predict_log_proba", "?.decision_function", "?.generate", "?.inference", "?.infer")
+    ("?.predict", "?.predict_proba", "?.predict_log_proba", "?.decision_function", "?.generate", "?.inference", "?.infer", "?.predictAll", "?.predict_on_batch", "?.recommendProducts")
 )
 
 
@@ -162,6 +162,12 @@ class Service:
     predicts: tuple[Event, ...]
     loads: tuple[Event, ...]
     is_page: bool
+    unread: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is known to reach a model."""
+        return bool(self.predicts or self.loads)
 
 
 def services(facts: Facts) -> tuple[Service, ...]:
@@ -177,8 +183,13 @@ def services(facts: Facts) -> tuple[Service, ...]:
             continue
         predicts = tuple(e for e in events if "predict" in e.roles or e.name in _PREDICTS or _HOSTED(e.name))
         loads = tuple(e for e in events if "load_model" in e.roles or _LOADS(e.name))
-        found.append(Service(path, (opened or pages)[0], predicts, loads, not opened))
+        found.append(Service(path, (opened or pages)[0], predicts, loads, not opened, _unread(facts, path)))
     return tuple(found)
+
+
+def _unread(facts: Facts, path: str) -> str:
+    """A module of the project that the program uses and that could not be read, "" where there is none."""
+    return next((each for each in facts.imported(path) if each not in facts.project.programs), "")
 
 
 _LOADS = names(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from pipeaudit.evidence.calls import names, short
 from pipeaudit.evidence.facts import Facts
-from pipeaudit.evidence.places import is_notebook
-from pipeaudit.evidence.programs import load_events, predict_events, scoring_scripts, services, serving_paths
+from pipeaudit.evidence.places import is_notebook, is_test
+from pipeaudit.evidence.programs import load_events, predict_events, scoring_scripts, services
 from pipeaudit.evidence.signal import signal
+from pipeaudit.flow.events import Event
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.pipeline import StageKind
 
@@ -28,9 +29,18 @@ def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
                 yield route
     for at in facts.once(scoring_scripts):
         yield Evidence(at, "the entry script of a model server")
-    for event in facts.once(predict_events):
-        if event.at.path in facts.once(serving_paths) and not is_notebook(event.at.path):
-            yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
+        for event in facts.once(predict_events):
+            if event.at.path == at.path:
+                yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
+    for service in facts.once(services):
+        if not service.serves and service.unread and not is_notebook(service.path):
+            for route in _routes(facts, service.path):
+                if _PREDICTS.search(route.what):
+                    what = f"{route.what} calls `{service.unread}`, which could not be read"
+                    yield Evidence(route.at, what, Strength.SUPPORTING)
+
+
+_PREDICTS = re.compile(r"predict|recommend|rating|score|infer|classif|forecast|detect|generate|completion|chat", re.IGNORECASE)
 
 
 def _routes(facts: Facts, path: str) -> Iterator[Evidence]:
@@ -107,16 +117,20 @@ def prediction_script(facts: Facts) -> Iterator[Evidence]:
 # What the service leaves in its logs
 
 
-_LOGS = names("logging.* loguru.* structlog.* ?.info ?.error ?.exception ?.warning ?.debug logging.Logger.* flask.Flask.logger.* applicationinsights.* opencensus.*".split())
+_LOGS = names(
+    f"{owner}.{level}"
+    for owner in ("logging", "logging.Logger", "loguru.logger", "structlog.*", "?", "flask.Flask.logger", "*.logger")
+    for level in ("debug", "info", "warning", "warn", "error", "exception", "critical", "log")
+)
 _LOGS_ERROR = re.compile(r"\.(?:error|exception|critical|warning)$")
 
 
 @signal("errors-logged")
 def errors_logged(facts: Facts) -> Iterator[Evidence]:
     """Errors in serving code that are logged, with the exception at hand."""
-    served = facts.once(serving_paths)
-    for path in sorted(served):
-        for event in facts.calls.by_path.get(path, ()):
+    served = facts.once(handled)
+    for path in served:
+        for event in served[path]:
             if _LOGS(event.name) and _LOGS_ERROR.search(event.name):
                 yield Evidence(event.at, f"errors are logged with `{short(event.name)}`")
 
@@ -125,9 +139,9 @@ def errors_logged(facts: Facts) -> Iterator[Evidence]:
 def predictions_logged(facts: Facts) -> Iterator[Evidence]:
     """Logged or stored predictions or requests."""
     yield from facts.evidence("predictions-captured")
-    served = facts.once(serving_paths)
-    for path in sorted(served):
-        for event in facts.calls.by_path.get(path, ()):
+    served = facts.once(handled)
+    for path in served:
+        for event in served[path]:
             words = " ".join(value.name for value in event.arguments.values()).lower() + " " + event.name.lower()
             if (_LOGS(event.name) or event.name.endswith((".insert_one", ".insert_many", ".insert"))) and re.search(r"predict|result|output|request|data|score", words):
                 yield Evidence(event.at, "predictions or requests are logged", Strength.SUPPORTING)
@@ -135,17 +149,27 @@ def predictions_logged(facts: Facts) -> Iterator[Evidence]:
 
 @signal("serving-logs")
 def serving_logs(facts: Facts) -> Iterator[Evidence]:
-    """Any logging, or error type of its own, in code that a service steps into."""
-    served = facts.once(serving_paths)
-    programs = [service.path for service in facts.once(services) if service.predicts or service.loads]
-    for path in sorted({*served, *programs}):
-        for event in facts.calls.by_path.get(path, ()):
+    """Any logging, or error type of its own, that a request comes by."""
+    served = facts.once(handled)
+    for path in served:
+        for event in served[path]:
             if _LOGS(event.name):
                 yield Evidence(event.at, f"the service logs with `{short(event.name)}`", Strength.WEAK)
-                break
-            if "except" in event.roles and event.detail.get("reraises"):
+            elif "except" in event.roles and event.detail.get("reraises") and event.function:
                 yield Evidence(event.at, "errors are passed on with their context", Strength.WEAK)
-                break
+
+
+def handled(facts: Facts) -> dict[str, tuple[Event, ...]]:
+    """What services run on a request, by program: no top-level code, and no configuration of logs."""
+    found: dict[str, tuple[Event, ...]] = {}
+    for service in facts.once(services):
+        if is_notebook(service.path) or not (service.serves or service.unread):
+            continue
+        events = facts.project.programs[service.path]
+        found[service.path] = tuple(e for e in events if e.function and not is_test(e.at.path))
+    for at in facts.once(scoring_scripts):
+        found[at.path] = tuple(e for e in facts.project.programs[at.path] if e.function)
+    return found
 
 
 @signal("access-log")
@@ -174,19 +198,22 @@ def feedback_captured(facts: Facts) -> Iterator[Evidence]:
 @signal("training-on-request")
 def training_on_request(facts: Facts) -> Iterator[Evidence]:
     """The service trains anew on a request."""
-    from pipeaudit.evidence.programs import train_events
+    for path, events in facts.once(handled).items():
+        for event in events:
+            if "train" in event.roles and not _is_command(event.function):
+                yield Evidence(event.at, "a request trains anew", Strength.SUPPORTING)
 
-    served = facts.once(serving_paths)
-    for event in facts.once(train_events):
-        if event.at.path in served:
-            yield Evidence(event.at, "a request trains anew", Strength.SUPPORTING)
+
+def _is_command(function: str) -> bool:
+    """A function that is there for people who start training, not for requests."""
+    return bool(re.search(r"main|train|tune|evaluate|fit", function.rpartition(".")[2], re.IGNORECASE))
 
 
 @signal("request-timing-logged")
 def request_timing_logged(facts: Facts) -> Iterator[Evidence]:
     """The service measures how long a prediction takes."""
-    for path in sorted(facts.once(serving_paths)):
-        for event in facts.calls.by_path.get(path, ()):
+    for events in facts.once(handled).values():
+        for event in events:
             if event.name in ("time.perf_counter", "time.time", "time.monotonic", "timeit.default_timer"):
                 yield Evidence(event.at, "the service measures times", Strength.WEAK)
                 break
