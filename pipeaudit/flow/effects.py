@@ -196,10 +196,16 @@ def _generate(call: Call, effect: Mapping[str, Any]) -> None:
     token = call.machine.rows.add(Rows("origin", source=f"generated:{call.entry.name}", event=call.event))
     rows = frozenset((token,))
     call.result.rows = rows
-    for value in (call.result.elements or {}).values():
-        value.rows = rows
+    members = list((call.result.elements or {}).values())
+    parts = effect.get("parts") or ()
+    split = call.machine.new_split() if parts else -1
+    for index, value in enumerate(members):
+        if index < len(parts):
+            value.rows = indexing.part_rows(call.machine, rows, split, parts[index], parts[index], call.event)
+        else:
+            value.rows = rows
         for inner in (value.elements or {}).values():
-            inner.rows = rows
+            inner.rows = value.rows
 
 
 def _writes(call: Call, effect: Mapping[str, Any]) -> None:
