@@ -83,7 +83,7 @@ def test_a_repository_without_a_pipeline_is_told_so_and_gets_no_scores() -> None
 
 def test_large_reports_stay_small_enough_to_send() -> None:
     audit = churn.audit()
-    many = tuple(replace(found, fingerprint=f"{n:064x}") for n in range(180) for found in audit.findings)
+    many = tuple(replace(found, fingerprint=f"{n:064x}") for n in range(450) for found in audit.findings)
     assert len(html.render(replace(audit, findings=many)).encode()) < 5 * MIB
 
 

@@ -54,14 +54,14 @@ def short_place(at: Location, beside: Location) -> str:
     return f"line {at.line}" if at.cell is None else f"cell {at.cell + 1}, line {at.line}"
 
 
-def text_lines(sources: Mapping[str, Source], at: Location) -> list[str]:
+def text_lines(sources: Mapping[str, Source], at: Location) -> tuple[str, ...]:
     """All lines of the file or cell that a place is in; none where the source is not at hand."""
     source = sources.get(at.path)
     if source is None:
-        return []
+        return ()
     if at.cell is None:
         return source_lines(source.text)
-    return source_lines(source.cells[at.cell].text) if at.cell < len(source.cells) else []
+    return source_lines(source.cells[at.cell].text) if at.cell < len(source.cells) else ()
 
 
 def region(sources: Mapping[str, Source], at: Location) -> Region:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pipeaudit import PROJECT_URL
@@ -64,7 +65,7 @@ def _path(audit: Audit, path: str) -> str:
     return text.unicode_form(links.joined(path, audit.identification.prefix))
 
 
-def _bytes(lines: list[str], line: int, column: int) -> int:
+def _bytes(lines: Sequence[str], line: int, column: int) -> int:
     """reviewdog counts columns in bytes of UTF-8, we in code points."""
     if line > len(lines):
         return column

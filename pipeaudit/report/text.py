@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MESSAGE_LIMIT = 500
 SNIPPET_LIMIT = 1_000
@@ -48,9 +49,10 @@ def path(text: str) -> str:
     return cut(one_line(unicode_form(text)), PATH_LIMIT)
 
 
-def source_lines(text: str) -> list[str]:
-    """Python's line ends only: form feed, U+0085 and the like do not end a line."""
-    return _LINE_END.split(text)
+@lru_cache(maxsize=256)
+def source_lines(text: str) -> tuple[str, ...]:
+    """Python's line ends only: form feed, U+0085 and the like do not end a line. Many places ask for the same file."""
+    return tuple(_LINE_END.split(text))
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -16,6 +16,8 @@ from pipeaudit.report.frame import FrameLine, code_line, frame, place
 from pipeaudit.report.prose import Part, prose
 
 MOST_FRAMES = 400
+MOST_FINDINGS = 1_200
+MOST_ROWS = 6_000
 MOST_FILES = 1_000
 
 _BAR = 100.0
