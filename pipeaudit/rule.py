@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from inspect import cleandoc
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from pipeaudit.flow.seeds import is_seeded, unseeded_domains
 from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.configuration import ConfigRead, config_reads
+from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
@@ -63,6 +65,7 @@ __all__ = [
     "StageKind",
     "Strength",
     "Suppression",
+    "Touch",
     "Training",
     "Wait",
     "cycles",
@@ -74,6 +77,7 @@ __all__ = [
     "leaks",
     "least",
     "rule",
+    "same_file",
     "trainings",
     "unseeded_domains",
 ]
@@ -104,6 +108,16 @@ class Project:
         """Events with these roles in all programs, by path."""
         for path in sorted(self.programs):
             yield from self.programs[path].of(*roles)
+
+    @cached_property
+    def written(self) -> list[Touch]:
+        """Files that programs write, by program."""
+        return written(self.programs)
+
+    @cached_property
+    def read(self) -> list[Touch]:
+        """Files that programs read, by program."""
+        return read(self.programs)
 
     def config_reads(self, path: str) -> list[ConfigRead]:
         """What one program reads of the repository's configuration files."""

@@ -1,0 +1,75 @@
+"""What programs hand to each other by files: who writes a path, who reads it, and whether two paths are one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from posixpath import dirname, join
+
+from pipeaudit.flow.events import Event, Events
+from pipeaudit.link.artifacts import normal
+
+_WRITES = ("writes", "save")
+_READS = ("reads", "load")
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One file that a program reads or writes.
+
+    `places` are the paths from the root that it may mean, the likeliest first: of a notebook from its own folder, of a
+    script from the root.
+    """
+
+    program: str
+    event: Event
+    places: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.places[0]
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the call says that it is a model, by its role or its entry."""
+        if "save_model" in self.event.roles or "load_model" in self.event.roles:
+            return True
+        effects = [self.event.detail.get(operation) for operation in (*_WRITES, *_READS)]
+        return any(isinstance(effect, Mapping) and effect.get("what") == "model" for effect in effects)
+
+
+def written(programs: Mapping[str, Events]) -> list[Touch]:
+    """Files that programs write, by program; paths with unknown parts are left out."""
+    return list(_touches(programs, _WRITES))
+
+
+def read(programs: Mapping[str, Events]) -> list[Touch]:
+    return list(_touches(programs, _READS))
+
+
+def same_file(one: Touch, other: Touch) -> bool | None:
+    """True where both likeliest places are one, None where only some of the places are."""
+    if one.places[0] == other.places[0]:
+        return True
+    return None if set(one.places) & set(other.places) else False
+
+
+def _touches(programs: Mapping[str, Events], operations: tuple[str, ...]) -> Iterator[Touch]:
+    for path in sorted(programs):
+        known = programs[path]
+        seen = set()
+        for event in known:
+            named = event.detail.get("path")
+            if not isinstance(named, str) or not named or "{}" in named:
+                continue
+            if any(operation in event.detail for operation in operations) and (named, event.at) not in seen:
+                seen.add((named, event.at))
+                yield Touch(path, event, _places(named, path, known.is_notebook))
+
+
+def _places(named: str, program: str, is_notebook: bool) -> tuple[str, ...]:
+    if "://" in named or named.startswith(("/", "~")):
+        return (normal(named),)
+    beside = normal(join(dirname(program), named))
+    both = (beside, normal(named)) if is_notebook else (normal(named), beside)
+    return tuple(dict.fromkeys(both))
