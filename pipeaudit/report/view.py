@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeaudit.model.audit import Audit, GroupScore, RuleInfo, Source
 from pipeaudit.model.control import Control, Evidence, Status
@@ -18,6 +19,7 @@ from pipeaudit.report.prose import Part, prose
 MOST_FRAMES = 400
 MOST_FINDINGS = 1_200
 MOST_ROWS = 6_000
+MOST_LISTED = 25
 MOST_FILES = 1_000
 
 _BAR = 100.0
@@ -91,6 +93,7 @@ class ControlView:
     evidence: tuple[EvidenceView, ...]
     looked: tuple[tuple[Part, ...], ...]
     findings: tuple[FindingView, ...]
+    more_findings: int
     missing: tuple[tuple[Part, ...], ...]
     to_sign: bool
     remedy: tuple[Part, ...]
@@ -259,7 +262,7 @@ def _code_line(line: FrameLine) -> CodeLine:
 def _control(audit: Audit, control: Control, by_fingerprint: Mapping[str, FindingView]) -> ControlView:
     evidence = [item for item in control.evidence if item.at.path not in ("", ".")]
     looked = [item for item in control.evidence if item not in evidence]
-    against = set(control.findings)
+    against = {found for found in control.findings if found in by_fingerprint}
     label, brief = _brief(control)
     return ControlView(
         id=control.id,
@@ -272,7 +275,8 @@ def _control(audit: Audit, control: Control, by_fingerprint: Mapping[str, Findin
         reason=prose(control.reason),
         evidence=tuple(_evidence(audit, item) for item in evidence),
         looked=tuple(prose(item.what.removeprefix("looked for ")) for item in looked),
-        findings=tuple(found for fingerprint, found in by_fingerprint.items() if fingerprint in against),
+        findings=tuple(islice((found for key, found in by_fingerprint.items() if key in against), MOST_LISTED)),
+        more_findings=max(0, len(against) - MOST_LISTED),
         missing=tuple(prose(words) for words in control.missing),
         to_sign=control.status is Status.NEEDS_ATTESTATION,
         remedy=prose("" if control.status in (Status.MET, Status.NOT_APPLICABLE) else control.remedy),
