@@ -247,7 +247,9 @@ def _walk(
                 found.complain(path, f"can't be looked at: {_reason(error)}")
                 continue
             shown = path + "/" if is_folder else path
-            if rules and _ignored(path, is_folder, rules):
+            if entry.name == ".git":
+                found.skip(shown, SKIPPED_FOLDERS[".git"])
+            elif rules and _ignored(path, is_folder, rules):
                 found.skip(shown, "ignored by .gitignore")
             elif reason := _unwanted(shown, excluded, included):
                 found.skip(shown, reason)
