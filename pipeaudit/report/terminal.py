@@ -15,6 +15,8 @@ from pipeaudit.report.frame import FrameLine, code_line, frame, place, short_pla
 WIDTH = 80
 
 _TITLE_COLUMN = 28
+_CODE_WIDTH = WIDTH - 10
+_LEAD = 12  # what stays before the flagged code when a line is too long
 _COLORS = {
     "error": "1;31",
     "warning": "1;33",
@@ -195,21 +197,18 @@ class _Page:
         shift = max(0, shift - 4)
         long = sum(line.flagged for line in lines) > 1
         for line in lines:
-            shown = line.text[shift:]
+            shown, marks = _window(line, shift)
             sign = self._paint(">", level) if long and line.flagged else " "
-            self._line(f" {sign}{self._paint(f'{line.number:5} │', 'faint')} {text.cut(shown, WIDTH - 10)}".rstrip())
-            if line.start is not None and line.end is not None and not long:
-                start = min(line.start - shift, WIDTH - 11)
-                length = max(1, min(line.end - shift, WIDTH - 10) - start)
-                marks = self._paint("^" * length, level)
-                self._line(f"  {self._paint('      │', 'faint')} {' ' * start}{marks}")
+            self._line(f" {sign}{self._paint(f'{line.number:5} │', 'faint')} {shown}".rstrip())
+            if marks and not long:
+                self._line(f"  {self._paint('      │', 'faint')} {' ' * marks[0]}{self._paint('^' * marks[1], level)}")
         self._line()
 
     def _path(self, audit: Audit, finding: Finding) -> None:
         steps = finding.match.related
         if not steps:
             return
-        self._line("  How the data got there:" if len(steps) > 1 else "  See also:")
+        self._line("  How it comes about:" if len(steps) > 1 else "  See also:")
         for number, step in enumerate(steps, 1):
             for line in self._step(audit, finding, number, step):
                 self._line(line)
@@ -234,6 +233,20 @@ class _Page:
         return textwrap.wrap(
             words, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
         ) or [first.rstrip()]
+
+
+def _window(line: FrameLine, shift: int) -> tuple[str, tuple[int, int] | None]:
+    """The part of a line that fits, and where the marks below it go; the flagged code stays in sight."""
+    if line.start is None or line.end is None:
+        return text.cut(line.text[shift:], _CODE_WIDTH), None
+    start, end = line.start - shift, line.end - shift
+    shown = line.text[shift:]
+    if end > _CODE_WIDTH and start > _LEAD:
+        skipped = min(start - _LEAD, end + 1 - _CODE_WIDTH)
+        shown = "…" + shown[skipped + 1 :]
+        start, end = start - skipped, end - skipped
+    shown = text.cut(shown, _CODE_WIDTH)
+    return shown, (start, max(1, min(end, len(shown)) - start))
 
 
 def _named(finding: Finding) -> str:
