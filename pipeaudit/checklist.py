@@ -21,6 +21,7 @@ Signal = Callable[[str], Sequence[Evidence]]
 
 _RANK = {Strength.WEAK: 1, Strength.SUPPORTING: 2, Strength.STRONG: 3}
 _SHOWN = 8  # items of evidence that a control keeps for each of its classes; more would tell a reader nothing new
+_BESIDE = 4  # lesser evidence that is shown next to what made a control met
 _HERE = Location(".")
 
 
@@ -152,8 +153,9 @@ def _static(item: Item, letter: str, case: Case) -> Control:
     missing = _missing(item, case, satisfied)
     if satisfied and not missing:
         capped = _gather(item.caps, case)
+        beside = _gather(item.partly, case)[:_BESIDE]
         if not capped:
-            return _control(item, Status.MET, shown)
+            return _control(item, Status.MET, [*shown, *beside])
         return _control(
             item, Status.PARTIAL, [*shown, *capped], reason="; ".join(dict.fromkeys(e.what for e in capped))
         )

@@ -32,10 +32,10 @@ class CallIndex:
         self.by_role: dict[str, list[Event]] = defaultdict(list)
         self.by_name: dict[str, list[Event]] = defaultdict(list)
         self.by_path: dict[str, list[Event]] = defaultdict(list)
-        seen: set[tuple[object, str]] = set()
+        seen: set[tuple[object, object]] = set()
         for path in sorted(programs):
             for event in programs[path]:
-                key = ((event.at.key, event.at.end_column), event.name)
+                key = ((event.at.key, event.at.end_column), (event.name, str(event.detail.get("path", ""))))
                 if key in seen or not keeps(event.at.path):
                     continue
                 seen.add(key)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeaudit.evidence.calls import names, short
+from pipeaudit.evidence.calls import short
+from pipeaudit.evidence.conditions import conditions
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_test
 from pipeaudit.evidence.programs import imports_learner, in_code, orchestrated, path_of, train_events
@@ -50,6 +51,20 @@ def metrics_file_written(facts: Facts) -> Iterator[Evidence]:
 
 _METRICS_FILE = re.compile(r"(?:metric|score|result|eval|report|performance)[\w.{}/-]*\.(?:json|ya?ml|csv|tsv|parquet)$")
 _METRICS_WORD = re.compile(r"metric|scores?\b|results?\b|performance|report|evaluation")
+
+
+@signal("metric-printed")
+def metric_printed(facts: Facts) -> Iterator[Evidence]:
+    """A figure that is worked out by hand and shown, in a program that trains."""
+    training = {event.at.path for event in facts.once(train_events)}
+    for path in sorted(training):
+        for event in facts.calls.by_path.get(path, ()):
+            words = [str(v.constant) if isinstance(v.constant, str) else v.name for v in event.arguments.values()]
+            if any(_SHOWN.search(word) for word in words):
+                yield Evidence(event.at, "a figure is shown: its values are kept nowhere", Strength.SUPPORTING)
+
+
+_SHOWN = re.compile(r"\b(?:acc|accuracy|f1|rmse|mse|mae|r2|auc|precision|recall|score)\b[^\n]{0,40}(?:%|\{)", re.IGNORECASE)
 
 
 @signal("metric-in-configuration")
@@ -117,17 +132,13 @@ def metric_gate(facts: Facts) -> Iterator[Evidence]:
     """A branch on a metric that decides over saving, registering, promoting or failing."""
     for event in facts.calls.of("gate"):
         yield Evidence(event.at, f"`{short(event.name)}` gates on a metric")
-    for events in facts.calls.by_path.values():
-        ordered = sorted(events, key=lambda e: e.at.key)
-        for place, event in enumerate(ordered):
-            if not ({"branch", "compare"} & set(event.roles)) or not _about_metric(event):
-                continue
-            for later in ordered[place + 1 : place + 12]:
-                if later.function != event.function or later.at.line > event.at.line + _NEAR:
-                    break
-                if _RELEASES(later.name) or {"register", "promote", "deploy"} & set(later.roles) or ("save_model" in later.roles and later.conditional):
-                    yield Evidence(event.at, f"a metric decides over `{short(later.name)}`")
-                    break
+    for condition in facts.once(conditions):
+        released = next((call for call in condition.calls if _RELEASES.search(call)), "")
+        if released or condition.stops and _LIMIT.search(condition.test):
+            what = f"decides over `{released}`" if released else "decides whether the run goes on"
+            yield Evidence(condition.at, f"a metric {what}: `{condition.test[:80]}`")
+        elif _LIMIT.search(condition.test) and any("save" in call or "dump" in call for call in condition.calls):
+            yield Evidence(condition.at, f"a metric decides whether the model is kept: `{condition.test[:80]}`")
     for event in facts.calls.named(
         "mlflow.models.MetricThreshold", "mlflow.validate_evaluation_results", "tfx.*.Evaluator", "tensorflow_model_analysis.MetricThreshold",
         "tensorflow_model_analysis.GenericValueThreshold", "sagemaker.workflow.condition*", "kfp.dsl.If", "kfp.dsl.Condition",
@@ -136,19 +147,11 @@ def metric_gate(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(event.at, f"`{short(event.name)}` gates on a value")
 
 
-_NEAR = 15
-_RELEASES = names(
-    "sys.exit builtins.exit exit *.register* *.register_model *.transition_model_version_stage *.set_registered_model_alias *.cancel "
-    "azureml.core.Run.cancel azureml.core.run.Run.cancel ?.cancel ?.register* ?.deploy ?.promote* *.create_model_version".split()
+_RELEASES = re.compile(
+    r"regist|promot|transition_model|set_registered|deploy|create_model_version|\bcancel$|publish|push_to_hub|upload_model|trigger", re.IGNORECASE
 )
-
-
-def _about_metric(event: Event) -> bool:
-    words = [value.name for value in event.arguments.values()]
-    words += [name for value in event.arguments.values() for name in value.types]
-    if any(value.metrics for value in event.arguments.values()):
-        return True
-    return any(_METRIC_NAME.search(f" {word} ") for word in words) or any(_METRIC_NAME.search(word) for word in words)
+# A fixed number, or something that is called a limit; the best value so far is none: that is checkpointing.
+_LIMIT = re.compile(r"[<>]=?\s*[-+]?\d|[-+]?\d[\d.]*\s*[<>]|thresh|min_|max_|limit|target|required|expected|minimum|baseline", re.IGNORECASE)
 
 
 @signal("sliced-metrics")
@@ -192,13 +195,12 @@ def models_compared(facts: Facts) -> Iterator[Evidence]:
 @signal("champion-challenger")
 def champion_challenger(facts: Facts) -> Iterator[Evidence]:
     """The new model's metric against the one in production."""
-    for event in (*facts.calls.of("branch", "compare"),):
-        words = [value.name.lower() for value in event.arguments.values()]
-        words += [str(value.constant).lower() for value in event.arguments.values() if isinstance(value.constant, str)]
-        text = " ".join(words)
-        if re.search(r"prod|champion|current_|best_|old_|previous|baseline|existing|registered|deployed", text) and re.search(r"new|challenger|candidate|metric|mse|score|auc|acc|f1|rmse|loss", text):
-            if _about_metric(event):
-                yield Evidence(event.at, "a new figure is compared with the former one", Strength.SUPPORTING)
+    for condition in facts.once(conditions):
+        if _FORMER.search(condition.test) and re.search(r"[<>]", condition.test) and not condition.in_loop:
+            yield Evidence(condition.at, f"the new model is compared with the former one: `{condition.test[:80]}`", Strength.SUPPORTING)
+
+
+_FORMER = re.compile(r"prod|champion|current_model|old_|previous_|prev_|existing|registered|deployed|base_?line|live_", re.IGNORECASE)
 
 
 @signal("feature-importance")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 
 from pipeaudit.evidence.calls import short
 from pipeaudit.evidence.facts import Facts
@@ -11,8 +12,10 @@ from pipeaudit.evidence.images import Image
 from pipeaudit.evidence.places import is_model, is_notebook, is_test
 from pipeaudit.evidence.programs import (
     Saved,
+    in_code,
     load_events,
     model_saves,
+    path_of,
     predict_events,
     services,
     serving_paths,
@@ -278,8 +281,6 @@ def artifact_shared(facts: Facts) -> Iterator[Evidence]:
     for event in facts.once(load_events):
         if event.at.path not in served:
             continue
-        from pipeaudit.evidence.programs import path_of
-
         name = path_of(event).rpartition("/")[2]
         if name in written:
             yield Evidence(event.at, f"the service loads `{name}`, which training writes")
@@ -290,6 +291,29 @@ def artifact_shared(facts: Facts) -> Iterator[Evidence]:
             for node in readers:
                 if facts.graph.writers(artifact):
                     yield Evidence(node.at, f"`{node.name}` reads `{artifact.name}`, which training writes")
+
+
+@signal("artifacts-differ")
+def artifacts_differ(facts: Facts) -> Iterator[Evidence]:
+    """Serving reads a file that nothing writes, while training writes one of nearly that name that nothing reads."""
+    served = facts.once(serving_paths)
+    events = [e for role in ("save_model", "write_data") for e in facts.calls.of(role)]
+    written = {_file(path_of(event)): event for event in events if in_code(event)}
+    loads = {_file(path_of(event)): event for event in facts.once(load_events) if in_code(event)}
+    for name, event in sorted(loads.items()):
+        if not name or name in written or event.at.path not in served:
+            continue
+        for other, made in sorted(written.items()):
+            if other and other not in loads and SequenceMatcher(None, name, other).ratio() > _NEARLY_THE_SAME:
+                yield Evidence(made.at, f"training writes `{other}`, serving reads `{name}`, which nothing writes")
+
+
+_NEARLY_THE_SAME = 0.85
+
+
+def _file(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return "" if "{" in name else name
 
 
 @signal("model-with-preprocessing-served")

@@ -155,7 +155,11 @@ _HOSTED = names(
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program that handles requests or shows pages; `predicts` are its calls that reach a model."""
+    """A program that handles requests or shows pages; `predicts` are its calls that reach a model.
+
+    Where no call is seen to reach one, but a route says that it predicts and a module behind the imports does, `reached`
+    holds these modules. `unread` is an imported module that could not be read.
+    """
 
     path: str
     opens: Event
@@ -163,6 +167,7 @@ class Service:
     loads: tuple[Event, ...]
     is_page: bool
     unread: str = ""
+    reached: tuple[str, ...] = ()
 
     @property
     def serves(self) -> bool:
@@ -183,8 +188,41 @@ def services(facts: Facts) -> tuple[Service, ...]:
             continue
         predicts = tuple(e for e in events if "predict" in e.roles or e.name in _PREDICTS or _HOSTED(e.name))
         loads = tuple(e for e in events if "load_model" in e.roles or _LOADS(e.name))
-        found.append(Service(path, (opened or pages)[0], predicts, loads, not opened, _unread(facts, path)))
+        reached: tuple[str, ...] = ()
+        if opened and not predicts and any(speaks_of_predictions(event) for event in events):
+            reached = _behind(facts, path)
+            behind = [event for each in reached for event in facts.calls.by_path.get(each, ())]
+            predicts = tuple(e for e in behind if "predict" in e.roles or e.name in _PREDICTS or _HOSTED(e.name))
+            loads += tuple(e for e in behind if "load_model" in e.roles or _LOADS(e.name))
+        found.append(Service(path, (opened or pages)[0], predicts, loads, not opened, _unread(facts, path), reached))
     return tuple(found)
+
+
+_ABOUT = re.compile(r"predict|recommend|rating|score|infer|classif|forecast|detect|generate|completion|chat", re.IGNORECASE)
+
+
+def speaks_of_predictions(event: Event) -> bool:
+    """A route whose address or function is about predictions."""
+    if "decorates" not in event.detail:
+        return False
+    words = [str(value.constant) for value in event.arguments.values() if isinstance(value.constant, str)]
+    return _ABOUT.search(" ".join([*words, str(event.detail.get("decorates", ""))])) is not None
+
+
+def _behind(facts: Facts, path: str) -> tuple[str, ...]:
+    """Modules that a program imports, directly or through others, and that load a model or predict."""
+    seen = {path}
+    waiting = [path]
+    while waiting:
+        for each in facts.imported(waiting.pop()):
+            if each not in seen and not is_test(each):
+                seen.add(each)
+                waiting.append(each)
+    return tuple(
+        each
+        for each in sorted(seen)
+        if any({"predict", "load_model"} & set(e.roles) or _LOADS(e.name) for e in facts.calls.by_path.get(each, ()))
+    )
 
 
 def _unread(facts: Facts, path: str) -> str:
@@ -216,6 +254,7 @@ def serving_paths(facts: Facts) -> frozenset[str]:
     for service in facts.once(services):
         if service.predicts or service.loads:
             found.add(service.path)
+            found.update(service.reached)
             found.update(event.at.path for event in facts.project.programs[service.path])
     found.update(script.path for script in facts.once(scoring_scripts))
     return frozenset(found)
@@ -242,5 +281,5 @@ def in_code(event: Event) -> bool:
 
 
 def _in_order(events: list[Event]) -> tuple[Event, ...]:
-    unique = {(event.at.key, event.name): event for event in events}
+    unique = {(event.at.key, event.name, str(event.detail.get("path", ""))): event for event in events}
     return tuple(unique[key] for key in sorted(unique))

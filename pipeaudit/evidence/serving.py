@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pipeaudit.evidence.calls import names, short
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_notebook, is_test
-from pipeaudit.evidence.programs import load_events, predict_events, scoring_scripts, services
+from pipeaudit.evidence.programs import load_events, predict_events, scoring_scripts, services, speaks_of_predictions
 from pipeaudit.evidence.signal import signal
 from pipeaudit.flow.events import Event
 from pipeaudit.model.control import Evidence, Strength
@@ -21,7 +21,7 @@ def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
     for service in facts.once(services):
         if is_notebook(service.path) or service.is_page and not (service.predicts and service.loads):
             continue
-        if service.predicts:
+        if service.predicts or service.reached:
             yield Evidence(service.opens.at, f"`{short(service.opens.name)}` serves predictions")
             for event in service.predicts[:2]:
                 yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
@@ -34,18 +34,15 @@ def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
                 yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
     for service in facts.once(services):
         if not service.serves and service.unread and not is_notebook(service.path):
-            for route in _routes(facts, service.path):
-                if _PREDICTS.search(route.what):
-                    what = f"{route.what} calls `{service.unread}`, which could not be read"
-                    yield Evidence(route.at, what, Strength.SUPPORTING)
-
-
-_PREDICTS = re.compile(r"predict|recommend|rating|score|infer|classif|forecast|detect|generate|completion|chat", re.IGNORECASE)
+            for event in facts.project.programs[service.path]:
+                if speaks_of_predictions(event):
+                    what = f"a route calls `{service.unread}`, which could not be read"
+                    yield Evidence(event.at, what, Strength.SUPPORTING)
 
 
 def _routes(facts: Facts, path: str) -> Iterator[Evidence]:
     for event in facts.project.programs[path]:
-        if event.name.endswith((".route", ".post", ".get", ".put", ".ingress", ".api")) and "decorator" in event.roles:
+        if event.name.endswith((".route", ".post", ".get", ".put", ".ingress", ".api")) and "decorates" in event.detail:
             yield Evidence(event.at, f"route `{event.constant('path', event.constant('0', ''))}`")
 
 
@@ -149,13 +146,11 @@ def predictions_logged(facts: Facts) -> Iterator[Evidence]:
 
 @signal("serving-logs")
 def serving_logs(facts: Facts) -> Iterator[Evidence]:
-    """Any logging, or error type of its own, that a request comes by."""
+    """Errors that a request runs into and that are passed on or told, in whatever way."""
     served = facts.once(handled)
     for path in served:
         for event in served[path]:
-            if _LOGS(event.name):
-                yield Evidence(event.at, f"the service logs with `{short(event.name)}`", Strength.WEAK)
-            elif "except" in event.roles and event.detail.get("reraises") and event.function:
+            if "except" in event.roles and (event.detail.get("reraises") or event.detail.get("calls")) and event.function:
                 yield Evidence(event.at, "errors are passed on with their context", Strength.WEAK)
 
 
@@ -166,7 +161,8 @@ def handled(facts: Facts) -> dict[str, tuple[Event, ...]]:
         if is_notebook(service.path) or not (service.serves or service.unread):
             continue
         events = facts.project.programs[service.path]
-        found[service.path] = tuple(e for e in events if e.function and not is_test(e.at.path))
+        behind = tuple(e for path in service.reached for e in facts.calls.by_path.get(path, ()))
+        found[service.path] = tuple(e for e in (*events, *behind) if e.function and not is_test(e.at.path))
     for at in facts.once(scoring_scripts):
         found[at.path] = tuple(e for e in facts.project.programs[at.path] if e.function)
     return found
@@ -187,7 +183,7 @@ def feedback_captured(facts: Facts) -> Iterator[Evidence]:
     yield from facts.evidence("feedback-call")
     for service in facts.once(services):
         for event in facts.project.programs[service.path]:
-            if "decorator" not in event.roles:
+            if "decorates" not in event.detail:
                 continue
             route = str(event.constant("path", event.constant("0", "")))
             target = str(event.detail.get("decorates", ""))

@@ -103,6 +103,14 @@ def data_tests(facts: Facts) -> Iterator[Evidence]:
             yield Evidence(at, f"`{name}` tests data")
 
 
+@signal("distribution-test")
+def distribution_test(facts: Facts) -> Iterator[Evidence]:
+    """A statistical test of data among the tests."""
+    for event in facts.all_calls.named("scipy.stats.*", "scipy.special.*"):
+        if is_test(event.at.path):
+            yield Evidence(event.at, "a test compares distributions of the data", Strength.SUPPORTING)
+
+
 @signal("validation-stage")
 def validation_stage(facts: Facts) -> Iterator[Evidence]:
     """A stage that validates data before training."""
