@@ -146,10 +146,10 @@ def resolve(name: str) -> object:
 
 
 def unknown_parameters(found: object, meaning: dict[str, Any]) -> list[str]:
-    if not callable(found):
+    if not meaning.get("params"):
         return []
     try:
-        signature = inspect.signature(found)
+        signature = inspect.signature(found)  # type: ignore[arg-type] # what is not callable raises TypeError
     except (TypeError, ValueError):
         return []
     known = set(signature.parameters)
