@@ -58,6 +58,7 @@ class Knowledge:
         self._prefixes: Mapping[str, str] = index["prefixes"]
         self._aliases: Mapping[str, str] = index["aliases"]
         self._duck: Mapping[str, Any] = index["duck"]
+        self._domains: Mapping[str, list[str]] = index["domains"]
         self.modules: frozenset[str] = frozenset(index["modules"])
         self._entries: dict[str, Entry | None] = {}
         self._canonical: dict[str, str] = {}
@@ -162,6 +163,11 @@ class Knowledge:
                     self._exports.setdefault(name.rpartition(".")[0], []).append(name)
         return sorted(self._exports.get(module, ()))
 
+    def domains(self, dotted: str) -> list[str]:
+        """The random domains from which the library of a module draws."""
+        found: list[str] = self._domains.get(dotted.partition(".")[0], [])
+        return found
+
     def names_with_role(self, role: str) -> list[str]:
         return sorted(name for name, raw in self._raw.items() if role in raw.get("roles", ()))
 
@@ -245,7 +251,18 @@ def compile_index(documents: Iterable[tuple[str, object]]) -> dict[str, Any]:
                         for member in members.split():
                             index["entries"].setdefault(f"{name}.{member}", {"kind": kind, **meaning})
     index["modules"] = sorted(modules)
+    index["domains"] = _domains(index["entries"])
     return index
+
+
+def _domains(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The random domains that the calls of each library draw from."""
+    found: dict[str, set[str]] = {}
+    for name, raw in entries.items():
+        drawn = set(raw.get("draws") or ()) - {"when"}
+        if drawn:
+            found.setdefault(name.partition(".")[0], set()).update(drawn)
+    return {root: sorted(drawn) for root, drawn in sorted(found.items())}
 
 
 def _duck(raw: object) -> dict[str, Any]:
@@ -264,7 +281,7 @@ def load(folder: Path, extra: Iterable[tuple[str, bytes]] = (), cache: Any = Non
     `cache` has `get(key)` and `put(key, bytes)`; with it the compiled index is read back instead of the YAML.
     """
     files = [(p.name, p.read_bytes()) for p in sorted(folder.glob("*.yaml"))] + list(extra)
-    digest = hashlib.sha256(b"apis/1")
+    digest = hashlib.sha256(b"apis/2")
     for name, data in files:
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     key = "apis-" + digest.hexdigest()

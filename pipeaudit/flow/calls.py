@@ -505,6 +505,7 @@ def _note(machine: Interpreter, operation: effects.Call, entry: Entry, owner: En
     detail = operation.detail
     if entry.draws:
         detail["draws"] = _draws(machine, entry, operation.ports)
+        detail["draws_global"] = tuple(d for d, parameter in entry.draws.items() if parameter is None and d != "when")
     if entry.covers_seed:
         detail["covers"] = entry.covers_seed
     if entry.unsafe is not None:

@@ -146,7 +146,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The events of one program: a module run top to bottom, or a notebook, with all it steps into."""
+    """The events of one program: a module run top to bottom, or a notebook, with all it steps into.
+
+    `domains`: the random domains of the libraries that it imports.
+    """
 
     path: str
     items: tuple[Event, ...]
@@ -156,6 +159,7 @@ class Events:
     imports: tuple[str, ...] = ()
     functions: tuple[tuple[str, Location], ...] = ()
     started: int = -1
+    domains: tuple[str, ...] = ()
     _answers: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -34,6 +34,7 @@ def run_import(machine: Interpreter, statement: Statement, scope: Scope) -> None
             scope.bind(top, Value(("module",), ref=ModuleRef(package or module)))
         else:
             machine.external.add(dotted)
+            machine.emit(scope, statement[1], ("import",), dotted, detail={"alias": alias or ""})
             scope.bind(alias or top, Value(("module",), ref=Api(dotted if alias else top)))
 
 

@@ -198,6 +198,7 @@ class Interpreter:
         condition = self.eval(test, scope)
         main = _is_main_guard(test)
         if main:
+            self.emit(scope, at, ("main",), "__main__")
             return self.run(body, scope)
         if condition.metrics or condition.models:
             self.emit(scope, at, ("branch",), "if", {"test": condition.snapshot()})

@@ -165,6 +165,7 @@ class Runner:
             tuple(sorted(machine.external)),
             functions,
             machine.started,
+            tuple(sorted({d for dotted in machine.external for d in self.knowledge.domains(dotted)})),
         )
 
 
