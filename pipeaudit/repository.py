@@ -1,0 +1,114 @@
+"""The repository's files as rules and controls ask for them: each read and parsed at most once, each failure noted once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from pipeaudit.limits import DEFAULT, Limits
+from pipeaudit.model.finding import Problem
+from pipeaudit.read.document import Document
+from pipeaudit.read.dockerfile import Dockerfile
+from pipeaudit.read.error import ReadError
+from pipeaudit.read.node import Node
+from pipeaudit.read.notebook import Notebook
+
+Parsed = TypeVar("Parsed")
+
+
+class Files(Protocol):
+    """What is asked of the tree: its paths, POSIX and relative to the root, and their bytes."""
+
+    @property
+    def paths(self) -> Sequence[str]: ...
+
+    def data(self, path: str) -> bytes:
+        """Raises ReadError where the file can't be read."""
+        ...
+
+
+class Repository:
+    """What can't be read answers with nothing; why stands once in `problems`."""
+
+    def __init__(self, files: Files, limits: Limits = DEFAULT) -> None:
+        self._files = files
+        self._limits = limits
+        self.paths: tuple[str, ...] = tuple(sorted(files.paths))
+        self._known = frozenset(self.paths)
+        self._parsed: dict[tuple[str, str], object] = {}
+        self.problems: list[Problem] = []
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._known
+
+    def data(self, path: str) -> bytes | None:
+        return self._noted(lambda: self._files.data(path)) if path in self._known else None
+
+    def text(self, path: str) -> str:
+        data = self.data(path)
+        return "" if data is None else data.decode("utf-8-sig", "replace")
+
+    def is_empty(self, path: str) -> bool:
+        """Whether a file holds nothing but white space; a file that can't be read is not known to be empty."""
+        data = self.data(path)
+        return data is not None and not data.strip()
+
+    def nodes(self, path: str) -> tuple[Node, ...]:
+        """The documents of a YAML, JSON or TOML file."""
+        return self._once("nodes", path, lambda data: _nodes(path, data, self._limits)) or ()
+
+    def dockerfile(self, path: str) -> Dockerfile | None:
+        from pipeaudit.read import dockerfile
+
+        return self._once("dockerfile", path, lambda data: dockerfile.parse(path, data))
+
+    def document(self, path: str) -> Document | None:
+        """Markdown or reStructuredText as sections."""
+        from pipeaudit.read import markdown, rst
+
+        read = rst.parse if path.endswith(".rst") else markdown.parse
+        return self._once("document", path, lambda data: read(path, data))
+
+    def notebook(self, path: str) -> Notebook | None:
+        from pipeaudit.read import notebook
+
+        return self._once("notebook", path, lambda data: notebook.parse(path, data, self._limits))
+
+    def code_cells(self, path: str) -> Iterator[tuple[int, str]]:
+        """Index and source of a notebook's code cells."""
+        found = self.notebook(path)
+        yield from ((cell.index, cell.source) for cell in found.cells if cell.kind == "code") if found else ()
+
+    def markdown_cells(self, path: str) -> Iterator[Document]:
+        from pipeaudit.read import markdown
+
+        found = self.notebook(path)
+        for cell in found.cells if found else ():
+            if cell.kind == "markdown":
+                yield markdown.parse_text(path, cell.source, cell.index)
+
+    def _once(self, kind: str, path: str, parse: Callable[[bytes], Parsed]) -> Parsed | None:
+        key = (kind, path)
+        if key not in self._parsed:
+            data = self.data(path)
+            self._parsed[key] = None if data is None else self._noted(lambda: parse(data))
+        return self._parsed[key]  # type: ignore[return-value] # the key says which type it is
+
+    def _noted(self, read: Callable[[], Parsed]) -> Parsed | None:
+        try:
+            return read()
+        except ReadError as error:
+            problem = Problem(error.path, error.line, error.why)
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return None
+
+
+def _nodes(path: str, data: bytes, limits: Limits) -> tuple[Node, ...]:
+    from pipeaudit.read import json, toml, yaml
+
+    if path.endswith((".json", ".ipynb")):
+        return (json.parse(path, data, limits),)
+    if path.endswith((".toml", "Pipfile", ".lock")) and not path.endswith(("dvc.lock", "conda-lock.yml")):
+        return (toml.parse(path, data, limits),)
+    return tuple(yaml.parse(path, data, limits))
