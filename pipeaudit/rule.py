@@ -23,6 +23,7 @@ from pipeaudit.flow.leakage import (
 from pipeaudit.flow.seeds import is_seeded, unseeded_domains
 from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.graph.notebooks import NotebookFile, notebook_files
 from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.model.control import Evidence, Strength
@@ -51,6 +52,7 @@ __all__ = [
     "Location",
     "Match",
     "Node",
+    "NotebookFile",
     "Origin",
     "PipelineGraph",
     "Program",
@@ -118,6 +120,13 @@ class Project:
     def read(self) -> list[Touch]:
         """Files that programs read, by program."""
         return read(self.programs)
+
+    @cached_property
+    def notebook_files(self) -> list[NotebookFile]:
+        """Files that only notebooks make, which no stage runs, and that others use."""
+        if "settings.ini" in self.repository and "nbs_path" in self.repository.text("settings.ini"):
+            return []  # nbdev writes the modules from its notebooks
+        return list(notebook_files(self.graph, self.written, self.read, self.repository))
 
     def config_reads(self, path: str) -> list[ConfigRead]:
         """What one program reads of the repository's configuration files."""

@@ -11,6 +11,7 @@ from pipeaudit.link.artifacts import normal
 
 _WRITES = ("writes", "save")
 _READS = ("reads", "load")
+_DATA = frozenset("pandas numpy polars pyspark tuple list dict set str int float bool bytes".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,16 @@ class Touch:
 
     @property
     def is_model(self) -> bool:
-        """Whether the call says that it is a model, by its role or its entry."""
-        if "save_model" in self.event.roles or "load_model" in self.event.roles:
+        """Whether a model (or what a transformer has learned) is saved or loaded, and no table or text."""
+        if "load_model" in self.event.roles:
             return True
-        effects = [self.event.detail.get(operation) for operation in (*_WRITES, *_READS)]
-        return any(isinstance(effect, Mapping) and effect.get("what") == "model" for effect in effects)
+        effect = self.event.detail.get("save")
+        if not isinstance(effect, Mapping):
+            return False
+        value = self.event.argument(str(effect.get("obj"))) or self.event.receiver
+        if effect.get("what") == "model" or value is None or not value.types:
+            return effect.get("what") == "model" or "save_model" in self.event.roles
+        return value.types[0].partition(".")[0] not in _DATA
 
 
 def written(programs: Mapping[str, Events]) -> list[Touch]:
