@@ -38,6 +38,7 @@ PAYLOADS = {
     "separators": "\u2028\u2029\x85\x0b\x0c",
     "nul": "\x00",
     "bytes": "\udcff\udc80",
+    "surrogate": "\ud83d",
     "non-character": "\ufffe\uffff\ufdd0",
     "github": "\n::error file=x::forged\r\n::set-output name=a::b",
     "azure": "\n##vso[task.setvariable variable=x]y",
@@ -130,6 +131,7 @@ def test_commands_are_as_many_as_without_the_payload(place: str, hostile: Audit)
     "place", ["json.findings", "json.graph", "json.audit", "gitlab.render", "sarif.render", "rdjson.render"]
 )
 def test_json_is_read_back_as_it_was_meant(place: str, hostile: Audit) -> None:
+    json.dumps(json.loads(renderer(place)(hostile)), ensure_ascii=False).encode()
     assert shape(json.loads(renderer(place)(hostile))) == shape(json.loads(renderer(place)(CLEAN)))
 
 

@@ -22,7 +22,7 @@ def render(audit: Audit) -> str:
         _record(
             f"Could not be read in full: {problem.message}",
             "unread-input",
-            hashlib.sha256(f"{problem.path}\0{problem.message}".encode("utf-8", "surrogateescape")).hexdigest(),
+            hashlib.sha256(text.raw_bytes(f"{problem.path}\0{problem.message}")).hexdigest(),
             "minor",
             links.joined(problem.path, audit.identification.prefix),
             problem.line,
@@ -35,7 +35,7 @@ def render(audit: Audit) -> str:
         seen[print_] += 1
         if seen[print_] > 1:
             entry["fingerprint"] = f"{print_}-{seen[print_]}"
-    rows = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    rows = ",\n".join(json.dumps(text.valid(entry), ensure_ascii=False) for entry in entries)
     return text.visible(f"[\n{rows}\n]\n" if rows else "[]\n")
 
 

@@ -237,15 +237,4 @@ def _document(schema: str, head: Mapping[str, object], **lists: Iterable[object]
 
 
 def _compact(value: object) -> str:
-    return json.dumps(_clean(value), ensure_ascii=False, allow_nan=False)
-
-
-def _clean(value: object) -> object:
-    """Every string in valid Unicode: names hold whatever bytes the tree holds."""
-    if isinstance(value, str):
-        return text.unicode_form(value)
-    if isinstance(value, dict):
-        return {text.unicode_form(str(key)): _clean(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_clean(entry) for entry in value]
-    return value
+    return json.dumps(text.valid(value), ensure_ascii=False, allow_nan=False)

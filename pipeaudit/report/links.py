@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from pipeaudit import PROJECT_URL
 from pipeaudit.model.audit import Audit, RuleInfo
 from pipeaudit.model.location import Location
+from pipeaudit.report import text
 
 _HOMES = ("README.md", "pyproject.toml", "dvc.yaml")
 
@@ -18,7 +19,7 @@ def rule_page(rule: RuleInfo) -> str:
 
 def uri(path: str, prefix: str = "") -> str:
     """The path relative to the repository's top, its raw bytes percent-encoded; it never leads out of the tree."""
-    return quote(joined(path, prefix).encode("utf-8", "surrogateescape"), safe="/~")
+    return quote(text.raw_bytes(joined(path, prefix)), safe="/~")
 
 
 def joined(path: str, prefix: str) -> str:
@@ -58,4 +59,5 @@ def source(audit: Audit, at: Location, line: int | None = None) -> str:
         return ""
     folder = "/-/blob/" if host == "gitlab.com" else "/blob/"
     shown = "?plain=1" if at.cell is not None else ""
-    return f"{address}{folder}{quote(made.revision, safe='')}/{uri(at.path, made.prefix)}{shown}#L{line or at.line}"
+    revision = quote(text.raw_bytes(made.revision), safe="")
+    return f"{address}{folder}{revision}/{uri(at.path, made.prefix)}{shown}#L{line or at.line}"

@@ -69,8 +69,8 @@ def _bytes(lines: Sequence[str], line: int, column: int) -> int:
     """reviewdog counts columns in bytes of UTF-8, we in code points."""
     if line > len(lines):
         return column
-    return len(lines[line - 1][: column - 1].encode("utf-8", "surrogateescape")) + 1
+    return len(text.raw_bytes(lines[line - 1][: column - 1])) + 1
 
 
 def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(text.valid(value), ensure_ascii=False)

@@ -76,7 +76,7 @@ class _Run:
 
     def document(self) -> str:
         head = {"$schema": SCHEMA_URI, "version": "2.1.0"}
-        written = json.dumps({**head, "runs": [self._run()]}, ensure_ascii=False, separators=(",", ":"))
+        written = json.dumps(text.valid({**head, "runs": [self._run()]}), ensure_ascii=False, separators=(",", ":"))
         return text.visible(written) + "\n"
 
     def _run(self) -> Json:

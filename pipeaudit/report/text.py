@@ -14,7 +14,8 @@ PATH_LIMIT = 4_096
 _ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_UNDECODED = re.compile("[\udc80-\udcff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # not the ones that stand for bytes
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
@@ -32,8 +33,24 @@ def one_line(text: str) -> str:
 
 
 def unicode_form(text: str) -> str:
-    r"""Valid Unicode: bytes of a name that are not UTF-8 are written as `\xNN`."""
-    return _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+    r"""Valid Unicode: bytes of a name that are not UTF-8 are written as `\xNN`, lone surrogates as `\uNNNN`."""
+    return _SURROGATE.sub(_named_surrogate, text)
+
+
+def valid(value: object) -> object:
+    """A JSON value with every string in valid Unicode: names hold whatever bytes the tree holds."""
+    if isinstance(value, str):
+        return unicode_form(value)
+    if isinstance(value, dict):
+        return {unicode_form(str(key)): valid(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [valid(entry) for entry in value]
+    return value
+
+
+def raw_bytes(path: str) -> bytes:
+    """The name as the file system has it."""
+    return _LONE.sub(_named_surrogate, path).encode("utf-8", "surrogateescape")
 
 
 def cut(text: str, limit: int) -> str:
@@ -58,6 +75,11 @@ def source_lines(text: str) -> tuple[str, ...]:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 finding`, `2 findings`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _named_surrogate(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 def _escape(found: re.Match[str]) -> str:
