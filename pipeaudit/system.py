@@ -9,11 +9,12 @@ its own engine.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 from typing import TypeAlias
 
+from pipeaudit.flow.events import Events
 from pipeaudit.model.finding import Problem
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Artifact, Stage
@@ -36,6 +37,7 @@ __all__ = [
     "Stage",
     "System",
     "config_system",
+    "program_system",
     "python_system",
     "repository_system",
 ]
@@ -154,11 +156,7 @@ class PythonSource:
         return found
 
     def _builds(self, function: ast.AST, wanted: Callable[[str], bool]) -> bool:
-        return any(
-            wanted(self.qualified(use))
-            for node in ast.walk(function)
-            for use in self._uses(node, function)
-        )
+        return any(wanted(self.qualified(use)) for node in ast.walk(function) for use in self._uses(node, function))
 
     @staticmethod
     def _uses(node: ast.AST, function: ast.AST) -> list[ast.expr]:
@@ -218,6 +216,7 @@ class System:
     patterns: tuple[str, ...] = ()
     containing: tuple[bytes, ...] = ()
     package: tuple[str, ...] = ()
+    of_programs: bool = False
 
 
 Generator: TypeAlias = Callable[..., Iterator[Declared]]
@@ -238,6 +237,11 @@ def repository_system(name: str, *, package: str | tuple[str, ...] = ()) -> Call
     """Is given all sources at once; with `package`, the Python files that import it as well."""
     packages = (package,) if isinstance(package, str) else package
     return lambda read: _marked(read, System(name, read, patterns=("",), package=packages))
+
+
+def program_system(name: str) -> Callable[[Generator], Generator]:
+    """Is given the sources and the events of every Python program and notebook, by path."""
+    return lambda read: _marked(read, System(name, read, of_programs=True))
 
 
 def _marked(read: Generator, system: System) -> Generator:
@@ -263,11 +267,11 @@ def systems() -> tuple[System, ...]:
     return tuple(found)
 
 
-def declarations(sources: Sources) -> list[Declared]:
+def declarations(sources: Sources, events: Mapping[str, Events]) -> list[Declared]:
     """What all systems say of a repository, system by system, file by file."""
     said: list[Declared] = []
     for system in systems():
-        said.extend(_declared(system, sources))
+        said.extend(system.read(sources, events) if system.of_programs else _declared(system, sources))
     return said
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeaudit.flow.events import Events
 from pipeaudit.graph.graph import PipelineGraph
-from pipeaudit.link.artifacts import Overlaps, kind_of, normal
+from pipeaudit.link.artifacts import Overlaps, kind_of, normal, shown
 from pipeaudit.link.kinds import cell_kinds, stage_kind
-from pipeaudit.link.observed import Observed, observed
+from pipeaudit.link.observed import Observed, observed, settle
 from pipeaudit.link.programs import programs
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.finding import Problem
@@ -34,16 +34,27 @@ class _Joined:
 
 
 def build(
-    declared: Iterable[Stage | Artifact | Problem], sources: Sources, events: Mapping[str, Events]
+    declared: Iterable[Stage | Artifact | Problem],
+    sources: Sources,
+    events: Mapping[str, Events],
+    code_cells: Mapping[str, Sequence[int]] | None = None,
 ) -> PipelineGraph:
-    """The graph of a repository. `events`: what each Python program and notebook does, by path."""
+    """The graph of a repository.
+
+    `events`: what each Python program and notebook does, by path; `code_cells`: the code cells of each notebook.
+    """
     said = list(declared)
     stages = [item for item in said if isinstance(item, Stage)]
     known = {normal(item.name): item for item in said if isinstance(item, Artifact)}
     problems = [item for item in said if isinstance(item, Problem)]
     joined = _join(stages, sources)
     for one in joined:
-        one.observed = observed(one.runs, events)
+        one.observed = observed(one.runs, events, sources)
+        settle(
+            one.observed,
+            [name for stage in one.said for name in stage.reads],
+            [name for stage in one.said for name in stage.writes],
+        )
     edges = _Edges(known)
     nodes = [_node(one, events) for one in joined]
     edges.after(joined)
@@ -52,7 +63,7 @@ def build(
         nodes,
         edges.nodes(),
         edges.all(),
-        cell_kinds(events),
+        cell_kinds(events, code_cells or {}),
         {one.id: one.runs for one in joined if one.runs},
         problems,
     )
@@ -67,19 +78,25 @@ def _join(stages: list[Stage], sources: Sources) -> list[_Joined]:
     """Stages of different systems that run one and the same program, and nothing else, are one stage."""
     ordered = sorted(enumerate(stages), key=lambda pair: (*_rank(pair[1])[:2], pair[0]))
     joined: list[_Joined] = []
-    lone = _lone_programs([stage for _, stage in ordered], sources)
+    runs = {id(stage): _resolved(stage, sources) for stage in stages}
+    lone = _lone_programs(stages, runs)
     by_program: dict[tuple[str, str], _Joined] = {}
+    run_by_pipelines: set[str] = set()
     for _, stage in ordered:
-        runs = _resolved(stage, sources)
+        own = runs[id(stage)]
         key = lone.get(id(stage))
         host = by_program.get(key) if key is not None else None
         if host is not None and all(other.system != stage.system for other in host.said):
             host.said.append(stage)
             continue
-        made = _Joined([stage], runs)
+        if stage.system in _CODE and own and own[0].path in run_by_pipelines:
+            continue  # a pipeline runs it among others: beside that it is no stage of its own
+        made = _Joined([stage], own)
         joined.append(made)
         if key is not None:
             by_program.setdefault(key, made)
+        if _rank(stage)[0] == 0:
+            run_by_pipelines.update(program.path for program in own if not program.function)
     taken: dict[str, int] = {}
     for one in sorted(
         joined, key=lambda one: (one.said[0].system, one.said[0].at.key, one.said[0].key or one.said[0].name)
@@ -88,17 +105,16 @@ def _join(stages: list[Stage], sources: Sources) -> list[_Joined]:
     return sorted(joined, key=lambda one: (one.said[0].system, *one.said[0].at.key, one.said[0].name, one.id))
 
 
-def _lone_programs(stages: list[Stage], sources: Sources) -> dict[int, tuple[str, str]]:
+def _lone_programs(stages: list[Stage], runs: Mapping[int, tuple[Program, ...]]) -> dict[int, tuple[str, str]]:
     """By stage: its one program, where no other stage of its system runs that too."""
     found: dict[int, tuple[str, str]] = {}
-    count: dict[tuple[str, tuple[str, str]], int] = defaultdict(int)
-    for stage in stages:
-        runs = _resolved(stage, sources)
-        for program in {(program.path, program.function) for program in runs}:
-            count[stage.system, program] += 1
-        if len({(program.path, program.function) for program in runs}) == 1 and runs[0].path:
-            found[id(stage)] = (runs[0].path, runs[0].function)
+    count: Counter[tuple[str, tuple[str, str]]] = Counter()
     systems = {id(stage): stage.system for stage in stages}
+    for stage in stages:
+        own = list(dict.fromkeys((program.path, program.function) for program in runs[id(stage)]))
+        count.update((stage.system, program) for program in own)
+        if len(own) == 1 and own[0][0]:
+            found[id(stage)] = own[0]
     return {stage: program for stage, program in found.items() if count[systems[stage], program] == 1}
 
 
@@ -225,8 +241,7 @@ class _Edges:
         said = self._known.get(spelled)
         identifier = f"artifact:{self._path(name)}"
         if identifier not in self._artifacts:
-            own = spelled.partition(":")[2] if said is not None and ":" in spelled and "://" not in spelled else ""
-            self._artifacts[identifier] = ArtifactNode(identifier, own or self._path(name), kind_of(self._path(name)))
+            self._artifacts[identifier] = ArtifactNode(identifier, shown(spelled), kind_of(shown(spelled)))
         told = said.kind if said is not None and said.kind is not ArtifactKind.OTHER else kind
         if told is not None:
             self._kinds.setdefault(identifier, told)

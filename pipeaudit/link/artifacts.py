@@ -25,6 +25,7 @@ _EXTENSIONS = {
     )
     for extension in extensions.split()
 }
+_CODE = frozenset("py ipynb r rmd sh bash sql jl scala java js ts go c cpp h smk lock".split())
 _NAMED = (
     (ArtifactKind.METRICS, re.compile(r"metric|score|eval", re.IGNORECASE)),
     (ArtifactKind.MODEL, re.compile(r"(^|[/_.-])models?([/_.-]|$)|checkpoint|classifier|regressor", re.IGNORECASE)),
@@ -54,10 +55,18 @@ def normal(name: str) -> str:
     return "" if joined == "." else joined
 
 
+def shown(name: str) -> str:
+    """A name without the system it belongs to and the scope it is unique in: `kedro:companies`, `dagster:defs#orders`."""
+    own = re.match(r"[a-z]{2,20}:(?=[^/\\])", name)
+    return name[own.end() :].rpartition("#")[2] or name if own else name
+
+
 def kind_of(name: str) -> ArtifactKind:
     """What a name alone tells; what produces the artifact tells more."""
     last = name.rpartition("/")[2]
     stem, dot, extension = last.rpartition(".")
+    if dot and extension.lower() in _CODE:
+        return ArtifactKind.OTHER
     by_extension = _EXTENSIONS.get(extension.lower()) if dot else None
     if extension.lower() == "json" or by_extension in (ArtifactKind.PARAMS, ArtifactKind.DATASET, None):
         for kind, words in _NAMED:
@@ -65,7 +74,7 @@ def kind_of(name: str) -> ArtifactKind:
                 continue
             if by_extension is ArtifactKind.PARAMS and kind is not ArtifactKind.METRICS:
                 continue
-            if words.search(stem or last):
+            if words.search(stem or last) or (not dot and words.search(name)):
                 return kind
     return by_extension or ArtifactKind.OTHER
 

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeaudit.flow.events import Event, Events
-from pipeaudit.link.observed import Observed
+from pipeaudit.link.observed import Observed, own_events
 from pipeaudit.model.audit import CellKinds
 from pipeaudit.model.pipeline import ArtifactKind, Program, StageKind
+from pipeaudit.model.roles import KIND_OF_ROLE
 
-_ROLES: dict[StageKind, str] = {
-    StageKind.COLLECTION: "read download query generate load_dataset",
-    StageKind.EXPLORATION: "inspect plot profile",
-    StageKind.PREPROCESSING: (
-        "transform fit_transformer apply_transformer encode impute scale select_features reduce resample augment tokenize"
-        " join filter split validate_data feature_store_read feature_store_write write_data"
-    ),
-    StageKind.TRAINING: (
-        "construct_model train search load_pretrained optimizer loss backward step zero_grad callback save_model log_param"
-    ),
-    StageKind.EVALUATION: ("predict evaluate metric log_metric explain fairness slice calibrate test_assert report"),
-    StageKind.DEPLOYMENT: "export package register promote serve deploy load_model gate rollout",
-    StageKind.MONITORING: "monitor drift instrument alert capture feedback",
-}
-KIND_OF_ROLE: dict[str, StageKind] = {role: kind for kind, roles in _ROLES.items() for role in roles.split()}
 SPECIFIC: tuple[StageKind, ...] = (
     StageKind.DEPLOYMENT,
     StageKind.TRAINING,
@@ -65,29 +51,24 @@ def kinds_of(events: Iterable[Event]) -> list[StageKind]:
 def stage_kind(
     name: str, runs: tuple[Program, ...], events: Mapping[str, Events], observed: Observed | None = None
 ) -> StageKind:
-    """The kind of a stage: what its code does, where the name agrees with one of several; the name alone where no code is known."""
-    roles: set[str] = set()
-    for program in runs:
-        known = events.get(program.path)
-        if known is not None:
-            roles.update(
-                role
-                for event in known
-                if not program.function or event.function == program.function
-                for role in event.roles
-            )
+    """What a stage's code does, where its name agrees with one part of that; the name alone where no code is known."""
+    roles = {
+        role
+        for program in runs
+        if program.path in events
+        for event in own_events(events[program.path], program.function)
+        for role in event.roles
+    }
     named = kind_of_name(name)
     kinds = {KIND_OF_ROLE[role] for role in roles if role in KIND_OF_ROLE}
-    if not kinds:
-        return named
-    if named in kinds and named is not StageKind.OTHER:
+    if not kinds or named in kinds:
         return named
     if observed is not None and any(observed.kinds.get(n) is ArtifactKind.MODEL for n in observed.writes):
         return StageKind.TRAINING
     for kind in SPECIFIC:
         if kind in kinds and (kind not in _DECISIVE or roles & _DECISIVE[kind]):
             return kind
-    return next((kind for kind in SPECIFIC if kind in kinds), StageKind.OTHER)
+    return next(kind for kind in SPECIFIC if kind in kinds)
 
 
 def kind_of_name(name: str) -> StageKind:
@@ -97,15 +78,18 @@ def kind_of_name(name: str) -> StageKind:
     return next((kind for kind, words in _WORDS if words.search(plain)), StageKind.OTHER)
 
 
-def cell_kinds(events: Mapping[str, Events]) -> list[CellKinds]:
-    """The kinds of each code cell of each notebook; imports and definitions alone are `other`."""
+def cell_kinds(events: Mapping[str, Events], code_cells: Mapping[str, Sequence[int]]) -> list[CellKinds]:
+    """The kinds of each code cell of each notebook; imports and definitions alone are `other`.
+
+    What a function does counts for the cells that call it. `code_cells` lists all code cells of a notebook.
+    """
     found: list[CellKinds] = []
     for path in sorted(events):
         known = events[path]
         if not known.is_notebook:
             continue
-        by_cell: dict[int, list[Event]] = {}
-        for event in known:
+        by_cell: dict[int, list[Event]] = {cell: [] for cell in code_cells.get(path, ())}
+        for event in known.ran():
             at = event.caller or event.at
             if at.cell is not None and at.path == path:
                 by_cell.setdefault(at.cell, []).append(event)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from posixpath import dirname, join
+from posixpath import dirname, join, normpath
 
 from pipeaudit.flow.events import Event, Events
 from pipeaudit.link.artifacts import normal
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program
+from pipeaudit.sources import Sources
 
-_OPERATIONS = {"reads": ("reads", "load"), "writes": ("writes", "save")}
-_KINDS = {
+_READS = ("reads", "load")
+_WRITES = ("writes", "save")
+_BY_WORD = {kind.value: kind for kind in ArtifactKind}
+_BY_ROLE = {
     "save_model": ArtifactKind.MODEL,
     "load_model": ArtifactKind.MODEL,
     "log_metric": ArtifactKind.METRICS,
@@ -31,47 +34,71 @@ class Observed:
     kinds: dict[str, ArtifactKind] = field(default_factory=dict)
 
 
-def observed(runs: Iterable[Program], events: Mapping[str, Events]) -> Observed:
-    """What these programs read and write, together."""
+def observed(runs: Iterable[Program], events: Mapping[str, Events], sources: Sources) -> Observed:
+    """What these programs read and write, together; what one reads back of its own writing is no input."""
     seen = Observed()
     for program in runs:
         known = events.get(program.path)
-        if known is None:
-            continue
-        for event in _own(known, program.function):
-            _note(event, program, seen)
-    for name in [name for name in seen.reads if name in seen.writes]:
-        if seen.writes[name].key < seen.reads[name].key:
-            del seen.reads[name]  # it reads back what it has written itself
+        if known is not None:
+            for event in own_events(known, program.function):
+                _note(event, program, seen, sources)
     return seen
 
 
-def _own(known: Events, function: str) -> Iterator[Event]:
+def settle(seen: Observed, reads: Iterable[str], writes: Iterable[str]) -> None:
+    """Fills leading holes from what the stage's definition says, and drops names that start with one otherwise.
+
+    `{}/train.pkl` of a script that is handed its folder is in the one folder that the definition lists.
+    """
+    for listed, declared in ((seen.reads, reads), (seen.writes, writes)):
+        folders = [folder for name in declared if (folder := normal(name)) and "." not in folder.rpartition("/")[2]]
+        for name in [name for name in listed if name.startswith("{}")]:
+            at = listed.pop(name)
+            rest = name.removeprefix("{}")
+            if len(folders) == 1 and rest.startswith("/") and "{}" not in rest:
+                listed.setdefault(folders[0] + rest, at)
+                if name in seen.kinds:
+                    seen.kinds.setdefault(folders[0] + rest, seen.kinds[name])
+
+
+def own_events(known: Events, function: str = "") -> Iterator[Event]:
+    """The events that running a program brings about, or calling one function of it."""
+    if not function:
+        yield from known.ran()
+        return
     for event in known:
-        if not function or event.function == function or event.function.startswith(f"{function}."):
+        if event.function == function or event.function.startswith(f"{function}."):
             yield event
 
 
-def _note(event: Event, program: Program, seen: Observed) -> None:
-    for listed, wanted in ((seen.reads, "reads"), (seen.writes, "writes")):
-        for path in _paths(event, wanted):
-            name = normal(_placed(path, program))
-            listed.setdefault(name, event.at)
-            for role in event.roles:
-                if role in _KINDS:
-                    seen.kinds.setdefault(name, _KINDS[role])
-
-
-def _paths(event: Event, wanted: str) -> list[str]:
-    """Paths that the event names as read or written."""
+def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> None:
     path = event.detail.get("path")
-    does = any(operation in event.detail for operation in _OPERATIONS[wanted])
-    return [path] if does and isinstance(path, str) and path else []
+    if not isinstance(path, str) or not path.replace("{}", "").strip("./"):
+        return
+    name = normal(_placed(path, program, sources))
+    is_read = any(operation in event.detail for operation in _READS)
+    is_write = any(operation in event.detail for operation in _WRITES)
+    if is_write:
+        seen.writes.setdefault(name, event.at)
+    if is_read and name not in seen.writes:
+        seen.reads.setdefault(name, event.at)
+    for operation in (*_WRITES, *_READS):
+        kind = _BY_WORD.get(str(event.effect(operation).get("what", "")))
+        if kind is not None:
+            seen.kinds.setdefault(name, kind)
+    for role in event.roles:
+        if role in _BY_ROLE:
+            seen.kinds.setdefault(name, _BY_ROLE[role])
 
 
-def _placed(path: str, program: Program) -> str:
-    """Relative paths are meant from the working folder; for a notebook that is its own."""
+def _placed(path: str, program: Program, sources: Sources) -> str:
+    """Relative paths are meant from the working folder: the one that a command tells, else the one where the file is found."""
     if "://" in path or path.startswith(("/", "~")):
         return path
-    folder = dirname(program.path) if program.path.endswith(".ipynb") and not program.folder else program.folder
-    return join(folder, path)
+    home = dirname(program.path)
+    if program.folder or not home:
+        return join(program.folder, path)
+    beside = normpath(join(home, path))
+    if program.path.endswith(".ipynb") or normpath(path).startswith("..") or beside in sources:
+        return beside
+    return path

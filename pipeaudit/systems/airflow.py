@@ -30,7 +30,9 @@ from pipeaudit.system import Declared, PythonSource, Stage, python_system
 if TYPE_CHECKING:
     from pipeaudit.pyeval.evaluator import Evaluator
 
-_TASK_DECORATOR = re.compile(r"(airflow\.(decorators|sdk)(\.\w+)*\.task|airflow\.decorators\.\w+_task|airflow\.sdk\.definitions\.decorators\.task)(\.\w+)?$")
+_TASK_DECORATOR = re.compile(
+    r"(airflow\.(decorators|sdk)(\.\w+)*\.task|airflow\.decorators\.\w+_task|airflow\.sdk\.definitions\.decorators\.task)(\.\w+)?$"
+)
 _SQL_DECORATOR = re.compile(r"astro\.sql\.(\w+\.)*(dataframe|transform|run_raw_sql|check_\w+)$")
 _OPERATOR = re.compile(r"(Operator|Sensor|SensorAsync|OperatorAsync|Transfer)$")
 _DATASETS = ("Dataset", "Asset", "DatasetAlias", "AssetAlias")
@@ -238,7 +240,9 @@ class _TaskFunction(Model):
 
     def call(self, call: Call) -> Value:
         name = text_of(self.options.get("task_id"), None) or _function_name(self.function) or "task"
-        task = self.library.task(call, name, self.operator, {**self.options, **call.keywords}, call.values, self.function)
+        task = self.library.task(
+            call, name, self.operator, {**self.options, **call.keywords}, call.values, self.function
+        )
         if task is None:
             return NOT_KNOWN
         task.is_mapped = self.is_mapped
@@ -283,7 +287,9 @@ class _Partially(Model):
     def call(self, call: Call) -> Value:
         mapped = _with_options(self.made, self.made.options)
         mapped.is_mapped = True
-        inner = Call(call.evaluator, mapped, [], {**self.keywords, **call.keywords}, call.file, call.node, rest=call.args)
+        inner = Call(
+            call.evaluator, mapped, [], {**self.keywords, **call.keywords}, call.file, call.node, rest=call.args
+        )
         return mapped.call(inner)
 
 
@@ -304,8 +310,14 @@ class _GroupFunction(Model):
     is_mapped: bool = False
 
     def call(self, call: Call) -> Value:
-        name = text_of(self.options.get("dag_id" if self.is_dag else "group_id")) or _function_name(self.function) or "group"
-        group = self.library.dag(call, name, self.options) if self.is_dag else self.library.group(call, name, self.options)
+        name = (
+            text_of(self.options.get("dag_id" if self.is_dag else "group_id"))
+            or _function_name(self.function)
+            or "group"
+        )
+        group = (
+            self.library.dag(call, name, self.options) if self.is_dag else self.library.group(call, name, self.options)
+        )
         if group is None:
             return NOT_KNOWN
         group.enter()
@@ -446,7 +458,10 @@ class _Airflow(Library):
             return _Edge(self)
         steps = [_nodes(argument) for argument in call.args]
         if name == "cross_downstream":
-            ends = [_nodes(call.argument(0, "from_tasks", default=[])), _nodes(call.argument(1, "to_tasks", default=[]))]
+            ends = [
+                _nodes(call.argument(0, "from_tasks", default=[])),
+                _nodes(call.argument(1, "to_tasks", default=[])),
+            ]
             self.link(*ends)
             return None
         steps = [step for step in steps if step]
@@ -497,7 +512,12 @@ class _PartialOperator(Model):
 
 
 def _decorator_kind(name: str) -> str:
-    if _TASK_DECORATOR.fullmatch(name) or _SQL_DECORATOR.fullmatch(name) or name in ("airflow.decorators.setup", "airflow.decorators.teardown", "airflow.sdk.setup", "airflow.sdk.teardown"):
+    if (
+        _TASK_DECORATOR.fullmatch(name)
+        or _SQL_DECORATOR.fullmatch(name)
+        or name
+        in ("airflow.decorators.setup", "airflow.decorators.teardown", "airflow.sdk.setup", "airflow.sdk.teardown")
+    ):
         return "task"
     first = name.partition(".")[0]
     last = name.rpartition(".")[2]
@@ -531,7 +551,11 @@ def _nodes(value: Value) -> list[Task | Group]:
         elif isinstance(leaf, Task | Group):
             found.append(leaf)
         elif isinstance(leaf, Unknown):
-            found += [part.task if isinstance(part, Output) else part for part in leaf.carried if isinstance(part, Output | Task | Group)]
+            found += [
+                part.task if isinstance(part, Output) else part
+                for part in leaf.carried
+                if isinstance(part, Output | Task | Group)
+            ]
     return found
 
 
@@ -541,7 +565,9 @@ def _tasks(value: Value) -> list[Task]:
 
 def _outputs(values: Value) -> list[Task | Group]:
     """Tasks whose results are handed on as they are; a result inside a text is none, as the engine sees only the text."""
-    return [leaf.task for leaf in flat(list(values) if not isinstance(values, list) else values) if isinstance(leaf, Output)]
+    return [
+        leaf.task for leaf in flat(list(values) if not isinstance(values, list) else values) if isinstance(leaf, Output)
+    ]
 
 
 def _roots(group: Group) -> list[Task]:

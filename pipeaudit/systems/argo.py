@@ -21,7 +21,11 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
     for number, document in enumerate(source.documents):
         if document.get("kind").text not in _KINDS or not document.get("apiVersion").text.startswith("argoproj.io/"):
             continue
-        spec = document.get("spec", "workflowSpec") if document.get("kind").text == "CronWorkflow" else document.get("spec")
+        spec = (
+            document.get("spec", "workflowSpec")
+            if document.get("kind").text == "CronWorkflow"
+            else document.get("spec")
+        )
         yield from _workflow(source, _title(document, number), spec)
 
 
@@ -34,13 +38,17 @@ def _workflow(source: ConfigSource, title: str, spec: Node) -> Iterator[Declared
     templates = {template.get("name").text: template for template in spec.list("templates")}
     start = spec.get("entrypoint").text
     if start and start not in templates and templates:
-        yield Problem(source.path, spec.get("entrypoint").line, f"the entrypoint `{start}` is no template of this workflow")
+        yield Problem(
+            source.path, spec.get("entrypoint").line, f"the entrypoint `{start}` is no template of this workflow"
+        )
     starts = [start] if start in templates else [name for name, body in templates.items() if _is_group(body)]
     for name in starts or list(templates):
         yield from _entry(source, title, templates, templates[name], spec.get("onExit").text)
 
 
-def _entry(source: ConfigSource, title: str, templates: dict[str, Node], start: Node, on_exit: str) -> Iterator[Declared]:
+def _entry(
+    source: ConfigSource, title: str, templates: dict[str, Node], start: Node, on_exit: str
+) -> Iterator[Declared]:
     yield from _unknown_tasks(source, templates)
     if _is_group(start):
         items = _items(start, templates, 0)
@@ -98,7 +106,9 @@ def _unknown_tasks(source: ConfigSource, templates: dict[str, Node]) -> Iterator
         for task in tasks:
             for name in task.strings("dependencies"):
                 if name not in names:
-                    yield Problem(source.path, task.line, f"task `{task.get('name').text}` waits for `{name}`, which is no task")
+                    yield Problem(
+                        source.path, task.line, f"task `{task.get('name').text}` waits for `{name}`, which is no task"
+                    )
 
 
 def _runs(template: Node) -> tuple[Program, ...]:

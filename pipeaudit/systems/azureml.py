@@ -38,14 +38,14 @@ def _pipeline(source: ConfigSource, document: Node) -> Iterator[Declared]:
         for job, _ in bound:
             if job not in jobs:
                 yield Problem(source.path, body.line, f"job `{name}` reads an output of `{job}`, which is no job here")
-        reads = [f"azureml:{source.path}/{job}/{output}" for job, output in bound]
+        reads = [f"azureml:{source.path}#{job}/{output}" for job, output in bound]
         yield Stage(
             name=name,
             system="azureml",
             at=document.get("jobs").key(name).at,
             key=f"{source.path}:{name}",
             reads=tuple(dict.fromkeys(reads)),
-            writes=tuple(f"azureml:{source.path}/{name}/{output}" for output in _outputs(name, body, jobs)),
+            writes=tuple(f"azureml:{source.path}#{name}/{output}" for output in _outputs(name, body, jobs)),
             after=tuple(dict.fromkeys(f"{source.path}:{job}" for job, _ in bound if job in jobs and job != name)),
             runs=tuple(_runs(source, body, source.folder)),
             pipeline=source.path,

@@ -18,14 +18,29 @@ if TYPE_CHECKING:
     from pipeaudit.pyeval.evaluator import Evaluator
 
 _ASSETS = frozenset(
-    ("asset", "multi_asset", "graph_asset", "graph_multi_asset", "dbt_assets", "dlt_assets", "sling_assets", "asset_with_resources")
+    (
+        "asset",
+        "multi_asset",
+        "graph_asset",
+        "graph_multi_asset",
+        "dbt_assets",
+        "dlt_assets",
+        "sling_assets",
+        "asset_with_resources",
+    )
 )
 _LOCATIONS = frozenset(("Definitions", "definitions", "repository", "load_from_defs_folder", "components"))
 
 
 @repository_system("dagster", package="dagster")
 def stages(sources: Sources, files: Sequence[PythonSource]) -> Iterator[Declared]:
-    scopes = sorted({dirname(s.path) for s in files if any(f".{n}" in s.file.source or f"{n}(" in s.file.source for n in _LOCATIONS)})
+    scopes = sorted(
+        {
+            dirname(s.path)
+            for s in files
+            if any(f".{n}" in s.file.source or f"{n}(" in s.file.source for n in _LOCATIONS)
+        }
+    )
     for source in files:
         library = _Dagster()
         evaluator, _, problems = source.run(library)

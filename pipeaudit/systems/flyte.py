@@ -10,7 +10,15 @@ from pipeaudit.pyeval.evaluator import Evaluator
 from pipeaudit.pyeval.values import NOT_KNOWN, Choice, Model, Value, text_of
 from pipeaudit.system import Declared, PythonSource, python_system
 
-_READY_MADE = ("ShellTask", "ContainerTask", "SQLTask", "SnowflakeTask", "BigQueryTask", "NotebookTask", "RawContainerTask")
+_READY_MADE = (
+    "ShellTask",
+    "ContainerTask",
+    "SQLTask",
+    "SnowflakeTask",
+    "BigQueryTask",
+    "NotebookTask",
+    "RawContainerTask",
+)
 
 
 @python_system("flyte", package=("flytekit", "flytekitplugins", "union", "flyte"))

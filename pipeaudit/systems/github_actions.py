@@ -46,4 +46,4 @@ def _artifacts(steps: tuple[Node, ...], action: str, path: str) -> Iterator[str]
     for step in steps:
         if step.get("uses").text.partition("@")[0] == action:
             name = step.get("with", "name").text or "artifact"
-            yield f"github:{path}/{name}" if "${{" not in name else f"github:{path}/{{}}"
+            yield f"github:{path}#{name}" if "${{" not in name else f"github:{path}#{{}}"

@@ -27,13 +27,26 @@ from pipeaudit.pyeval.values import (
     strings,
     text_of,
 )
-from pipeaudit.system import Artifact, Declared, Problem, PythonSource, Sources, Stage, bounded, repository_system, resolve
+from pipeaudit.system import (
+    Artifact,
+    Declared,
+    Problem,
+    PythonSource,
+    Sources,
+    Stage,
+    bounded,
+    repository_system,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LAYERS = (
-    (ArtifactKind.MODEL, re.compile(r"model|regressor|classifier|sklearn|tensorflow|torch|mlflow.*model", re.IGNORECASE)),
+    (
+        ArtifactKind.MODEL,
+        re.compile(r"model|regressor|classifier|sklearn|tensorflow|torch|mlflow.*model", re.IGNORECASE),
+    ),
     (ArtifactKind.METRICS, re.compile(r"metric", re.IGNORECASE)),
     (ArtifactKind.REPORT, re.compile(r"plotly|matplotlib|report|html", re.IGNORECASE)),
 )
@@ -77,14 +90,20 @@ def _alone(source: PythonSource, done: set[str]) -> Iterator[Declared]:
     evaluator, frame, problems = source.run(library)
     with bounded(source.path, problems):
         create = frame.names.get("create_pipeline")
-        made = evaluator.call(create) if isinstance(create, Function) else [v for v in frame.names.values() if isinstance(v, _Pipeline)]
+        made = (
+            evaluator.call(create)
+            if isinstance(create, Function)
+            else [v for v in frame.names.values() if isinstance(v, _Pipeline)]
+        )
         yield from _declared(source.path, _pipelines(made, library), done)
     yield from problems
 
 
 def _pipelines(result: Value, library: _Kedro) -> list[_Pipeline]:
     found = [leaf for leaf in flat(result) if isinstance(leaf, _Pipeline)]
-    found += [leaf for leaf in carried(*[v for v in flat(result) if isinstance(v, Unknown)]) if isinstance(leaf, _Pipeline)]
+    found += [
+        leaf for leaf in carried(*[v for v in flat(result) if isinstance(v, Unknown)]) if isinstance(leaf, _Pipeline)
+    ]
     return found
 
 
@@ -156,7 +175,9 @@ class _Pipeline(Model):
         if name == "filter":
             return _Method(self._filter)
         if name == "tag":
-            return _Method(lambda call: _Pipeline(replace(n, tags=n.tags | set(strings(call.values))) for n in self.nodes))
+            return _Method(
+                lambda call: _Pipeline(replace(n, tags=n.tags | set(strings(call.values))) for n in self.nodes)
+            )
         return NOT_KNOWN
 
     def _names(self, name: str) -> Value:
@@ -186,7 +207,9 @@ def _only(keep: Callable[[_Node, set[str]], bool]) -> Callable[[_Pipeline, list[
     return lambda pipeline, names: _Pipeline(node for node in pipeline.nodes if keep(node, set(names)))
 
 
-def _with_followers(start: Callable[[_Node, set[str]], bool], forward: bool) -> Callable[[_Pipeline, list[str]], _Pipeline]:
+def _with_followers(
+    start: Callable[[_Node, set[str]], bool], forward: bool
+) -> Callable[[_Pipeline, list[str]], _Pipeline]:
     """The nodes that fit, and all after (or before) them."""
 
     def select(pipeline: _Pipeline, names: list[str]) -> _Pipeline:
@@ -267,7 +290,13 @@ class _Kedro(Library):
     def _found(self, evaluator: Evaluator) -> Value:
         """What `find_pipelines` imports: `create_pipeline` of each package under `pipelines`."""
         prefix = f"{self.folder}/pipelines/" if self.folder else "pipelines/"
-        names = sorted({path[len(prefix) :].partition("/")[0].removesuffix(".py") for path in self.sources.paths if path.startswith(prefix)})
+        names = sorted(
+            {
+                path[len(prefix) :].partition("/")[0].removesuffix(".py")
+                for path in self.sources.paths
+                if path.startswith(prefix)
+            }
+        )
         found: dict[Value, Value] = {}
         for name in names:
             for path in (f"{prefix}{name}/__init__.py", f"{prefix}{name}.py", f"{prefix}{name}/pipeline.py"):
@@ -357,7 +386,9 @@ def _declared(registry: str, pipelines: list[_Pipeline], done: set[str]) -> Iter
         done.update((key, whole))
         written = {output for other in nodes if other is node for output in other.outputs}
         if written & set(node.inputs):
-            yield Problem(node.at.path, node.at.line, f"node `{node.full_name}` reads what it writes: Kedro refuses that")
+            yield Problem(
+                node.at.path, node.at.line, f"node `{node.full_name}` reads what it writes: Kedro refuses that"
+            )
         yield Stage(
             name=node.full_name,
             system="kedro",

@@ -12,16 +12,11 @@ from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program
 from pipeaudit.pyeval.calls import Call
 from pipeaudit.pyeval.evaluator import Library
-from pipeaudit.pyeval.frames import Frame
 from pipeaudit.pyeval.values import (
     NOT_KNOWN,
-    Bound,
-    Class,
     Function,
-    Instance,
     Model,
     Partial,
-    Unknown,
     Value,
     carried,
     strings,
@@ -38,7 +33,11 @@ _FROM_FUNCTION = frozenset(
     ("create_component_from_func", "func_to_container_op", "create_component_from_func_v2", "build_python_component")
 )
 _WRAPPING = frozenset(
-    ("create_custom_training_job_from_component", "create_custom_training_job_op_from_component", "run_as_aiplatform_custom_job")
+    (
+        "create_custom_training_job_from_component",
+        "create_custom_training_job_op_from_component",
+        "run_as_aiplatform_custom_job",
+    )
 )
 _LOADING = frozenset(
     ("load_component_from_file", "load_component_from_url", "load_component_from_text", "load_component")
@@ -111,7 +110,9 @@ class _Chained(Model):
                 for task in _tasks(leaf):
                     if task is not self.task:
                         self.task.before[task] = None
-        elif self.name in ("set_display_name", "set_name") and (name := text_of(call.argument(0, "name", default=None))):
+        elif self.name in ("set_display_name", "set_name") and (
+            name := text_of(call.argument(0, "name", default=None))
+        ):
             self.task.component = _Component(self.task.component.name, self.task.component.function, name)
         elif self.name == "apply" and call.args:
             call.evaluator.call(call.args[0], [self.task], node=call.node)
@@ -184,7 +185,7 @@ class _Group(Model):
     library: _Kubeflow
     kind: str
     producers: list[_Task]
-    item: Value = None  # type: ignore[assignment] # the loop's item, not the subscript of Model
+    item: Value = None
     exit_task: _Task | None = None
     members: list[_Task] = field(default_factory=list)
     depth: int = 0
@@ -295,7 +296,9 @@ class _Kubeflow(Library):
             return wrapped if isinstance(wrapped, _Component) else NOT_KNOWN
         if last in _LOADING:
             return self._loaded(call, last)
-        if self.building and (call.name.startswith("google_cloud_pipeline_components.") or re.search(r"(Op|_op)$", last)):
+        if self.building and (
+            call.name.startswith("google_cloud_pipeline_components.") or re.search(r"(Op|_op)$", last)
+        ):
             return self.task(call, _Component(_ready_made(last), library=self))
         return NOT_KNOWN
 
@@ -403,7 +406,7 @@ class _Kubeflow(Library):
             name = f"{name}-{scope.taken[name]}"
         made = _Task(name, f"{scope.name}/{name}", call.at, self, component, scope)
         for leaf in carried(*call.values):
-            for output in (leaf.origin if isinstance(leaf, _Parameter) else (leaf,)):
+            for output in leaf.origin if isinstance(leaf, _Parameter) else (leaf,):
                 made.before.update(dict.fromkeys(_tasks(output)))
                 if isinstance(output, _Output):
                     made.reads.append(output)
@@ -508,7 +511,9 @@ def _outputs_of(task: _Task) -> list[tuple[str, ArtifactKind]]:
     for argument in (*function.node.args.args, *function.node.args.kwonlyargs):
         annotation = argument.annotation
         if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).rpartition(".")[2] == "Output":
-            found.append((argument.arg, _KINDS.get(ast.unparse(annotation.slice).rpartition(".")[2], ArtifactKind.OTHER)))
+            found.append(
+                (argument.arg, _KINDS.get(ast.unparse(annotation.slice).rpartition(".")[2], ArtifactKind.OTHER))
+            )
         elif annotation is not None and "OutputPath" in ast.unparse(annotation):
             name = re.sub(r"_(file_)?path$|_file$", "", argument.arg)
             found.append((name, ArtifactKind.OTHER))
@@ -518,7 +523,7 @@ def _outputs_of(task: _Task) -> list[tuple[str, ArtifactKind]]:
 def _declared(source: PythonSource, built: _Built) -> Iterator[Declared]:
     keys = {task: f"{source.path}:{task.key}" for task in built.tasks}
     for task in built.tasks:
-        prefix = f"kfp:{keys[task]}"
+        prefix = f"kfp:{keys[task]}#{task.name}"
         function = task.component.function
         runs: tuple[Program, ...] = ()
         if function is not None:
@@ -532,7 +537,7 @@ def _declared(source: PythonSource, built: _Built) -> Iterator[Declared]:
             key=keys[task],
             reads=tuple(
                 dict.fromkeys(
-                    f"kfp:{keys[o.task]}.{o.name}"
+                    f"kfp:{keys[o.task]}#{o.task.name}.{o.name}"
                     for o in task.reads
                     if o.task in keys and any(o.name == name for name, _ in _outputs_of(o.task))
                 )
@@ -545,5 +550,3 @@ def _declared(source: PythonSource, built: _Built) -> Iterator[Declared]:
         )
         for name, kind in _outputs_of(task):
             yield Artifact(f"{prefix}.{name}", kind)
-
-

@@ -112,7 +112,13 @@ class _Target(Model):
         self.path = path
 
     def attribute(self, name: str, evaluator: Evaluator) -> Value:
-        return Unknown(text=self.path) if "{}" in self.path and name in ("path", "fn") else self.path if name in ("path", "fn") else NOT_KNOWN
+        return (
+            Unknown(text=self.path)
+            if "{}" in self.path and name in ("path", "fn")
+            else self.path
+            if name in ("path", "fn")
+            else NOT_KNOWN
+        )
 
 
 class _Requires(Model):
@@ -174,7 +180,9 @@ class _Luigi(Library):
         output = cls.find("output")
         if isinstance(output, Function):
             result = evaluator.call(output, [task])
-            found.writes = tuple(dict.fromkeys(leaf.path for leaf in carried(*flat(result)) if isinstance(leaf, _Target)))
+            found.writes = tuple(
+                dict.fromkeys(leaf.path for leaf in carried(*flat(result)) if isinstance(leaf, _Target))
+            )
         return found
 
 
@@ -183,7 +191,11 @@ def _stage(task: _TaskClass, found: dict[tuple[str, str], _TaskClass]) -> Stage:
     before = dict.fromkeys(_key(other.cls) for other in task.requires if _key(other.cls) != _key(cls))
     reads = [path for key in before if key in found for path in found[key].writes]
     run = cls.find("run")
-    program = Program(path=run.file.path, function=f"{run.owner.name}.run") if isinstance(run, Function) and run.owner else None
+    program = (
+        Program(path=run.file.path, function=f"{run.owner.name}.run")
+        if isinstance(run, Function) and run.owner
+        else None
+    )
     return Stage(
         name=cls.name,
         system="luigi",

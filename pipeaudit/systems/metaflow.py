@@ -47,7 +47,9 @@ def _flow(source: PythonSource, cls: Class) -> Iterator[Declared]:
         for following in _nexts(step):
             for target in following.targets:
                 if target not in steps:
-                    yield Problem(step.file.path, step.node.lineno, f"step `{name}` goes on to `{target}`, which is no step")
+                    yield Problem(
+                        step.file.path, step.node.lineno, f"step `{name}` goes on to `{target}`, which is no step"
+                    )
                 else:
                     after[target].append(name)
                     mapped |= {target} if following.is_foreach else set()

@@ -25,7 +25,9 @@ def stages(source: PythonSource) -> Iterator[Declared]:
     library = _SageMaker()
     evaluator, frame, problems = source.run(library, as_main=True)
     with bounded(source.path, problems):
-        for function in source.uncalled(evaluator, frame, lambda name: bool(_STEP.match(name)) or name.endswith("pipeline.Pipeline")):
+        for function in source.uncalled(
+            evaluator, frame, lambda name: bool(_STEP.match(name)) or name.endswith("pipeline.Pipeline")
+        ):
             evaluator.call(function)
     yield from problems
     for pipeline in library.pipelines:
@@ -51,7 +53,9 @@ class _Step(Model):
             return _Depends(self)
         if name in ("properties", "steps") or self.kind == "step":
             return _Property(self)
-        return Unknown(text="{}")  # `arguments` and the like are plain values to the engine, which sees no order in them
+        return Unknown(
+            text="{}"
+        )  # `arguments` and the like are plain values to the engine, which sees no order in them
 
     def item(self, key: Value) -> Value:
         return _Property(self)
@@ -92,7 +96,9 @@ class _StepFunction(Model):
         self.options = options
 
     def call(self, call: Call) -> Value:
-        name = text_of(self.options.get("name")) or (self.function.name if isinstance(self.function, Function) else "step")
+        name = text_of(self.options.get("name")) or (
+            self.function.name if isinstance(self.function, Function) else "step"
+        )
         made = self.library.made(name, call, "step")
         made.function = self.function if isinstance(self.function, Function) else None
         made.before.update(dict.fromkeys(_steps(call.values)))

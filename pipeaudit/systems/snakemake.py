@@ -140,7 +140,10 @@ class _Workflow(Library):
             "checkpoints": _Rules(self),
             "workflow": Unknown(),
             **{name: External(f"snakemake.{name}") for name in _HELPERS},
-            **{name: External(f"snakemake.{name}") for name in ("_rule", "_args", "_module", "_use", "_include", "_configfile")},
+            **{
+                name: External(f"snakemake.{name}")
+                for name in ("_rule", "_args", "_module", "_use", "_include", "_configfile")
+            },
             **{f"_{name}": External("snakemake.nothing") for name in ("workdir", "pepfile", "envvars", "container")},
             **{f"_{name}": External("snakemake.nothing") for name in ("singularity", "containerized")},
         }
@@ -170,7 +173,9 @@ class _Workflow(Library):
         try:
             return PythonFile(path, parse(path, source.encode("utf-8", "replace")), source)
         except ReadError as error:
-            self.problems.append(Problem(error.path, error.line, error.why.replace("valid Python", "a Snakefile that could be read")))
+            self.problems.append(
+                Problem(error.path, error.line, error.why.replace("valid Python", "a Snakefile that could be read"))
+            )
             return None
 
     def call(self, call: Call) -> Value:

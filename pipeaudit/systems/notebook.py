@@ -1,0 +1,52 @@
+"""Notebooks: each one that moves data is a stage; scripts that its cells start with `!python` count as its programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from posixpath import basename, dirname
+
+from pipeaudit.flow.events import Events
+from pipeaudit.model.location import Location
+from pipeaudit.model.pipeline import Program
+from pipeaudit.model.roles import KIND_OF_ROLE
+from pipeaudit.read import magics, notebook
+from pipeaudit.read.error import ReadError
+from pipeaudit.system import Declared, Sources, Stage, program_system
+
+_STARTING = (b"!python", b"! python", b"%run", b"!papermill", b"%%bash", b"%%sh", b"!bash", b"!sh ")
+
+
+@program_system("notebook")
+def stages(sources: Sources, events: Mapping[str, Events]) -> Iterator[Declared]:
+    for path in sorted(events):
+        known = events[path]
+        if not known.is_notebook or known.is_test:
+            continue
+        if not any(role in KIND_OF_ROLE for event in known.ran() for role in event.roles):
+            continue
+        first = min((event.at.cell for event in known.ran() if event.at.cell is not None), default=0)
+        yield Stage(
+            name=basename(path).removesuffix(".ipynb"),
+            system="notebook",
+            at=Location(path, cell=first),
+            key=path,
+            runs=(Program(path=path), *_started(sources, path)),
+            pipeline=path,
+        )
+
+
+def _started(sources: Sources, path: str) -> Iterator[Program]:
+    data = sources.data(path)
+    if data is None or not any(mark in data for mark in _STARTING):
+        return
+    try:
+        cells = notebook.parse(path, data).code_cells
+    except ReadError:  # whoever read its events has told why
+        return
+    for cell in cells:
+        cleaned = magics.clean(cell.source)
+        for _, command in cleaned.shell:
+            yield Program(command=command, folder=dirname(path))
+        for magic in cleaned.magics:
+            if magic.name in ("run", "%run") and magic.argument:
+                yield Program(command=f"python {magic.argument}", folder=dirname(path))
