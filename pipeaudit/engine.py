@@ -6,7 +6,7 @@ Steps take the former's values and give back new ones. What one file's fault kee
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from pipeaudit import __version__, apis, git, resources, rulebook, suppress
 from pipeaudit.cache import Cache
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, FileProblem, discover, read_bytes
+from pipeaudit.evidence import gather
+from pipeaudit.evidence.profile import detect
 from pipeaudit.flow.events import Events
 from pipeaudit.flow.program import analyse
+from pipeaudit.graph.build import build
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.ignore import Patterns
 from pipeaudit.model.audit import Audit, Identification, InputFile
@@ -28,6 +31,8 @@ from pipeaudit.read.error import ReadError
 from pipeaudit.repository import Repository
 from pipeaudit.rule import Project, Scope
 from pipeaudit.rulebook import Choice, Places, Rulebook, Selection
+from pipeaudit.sources import Sources
+from pipeaudit.system import declarations
 from pipeaudit.texts import Texts
 from pipeaudit.tree import Tree, is_opaque
 
@@ -84,10 +89,11 @@ def audit(
     problems = list(found.problems)
     book = rulebook.load(request.rule_folders)
     selection = book.chosen(request.choice)
-    programs = _programs(request, tree, problems, store)
-    repository = Repository(tree)
-    graph = PipelineGraph()
-    project = Project(programs, graph, repository)
+    sources = Sources(tree)
+    programs = _programs(request, tree, sources, problems, store)
+    graph = build(declarations(sources, programs), sources, programs)
+    problems += [*graph.problems, *sources.problems]
+    project = _informed(Project(programs, graph, Repository(tree, request.config.limits)), request.profile)
     revision = git.revision(found.work_tree) if found.work_tree else None
     as_of = request.as_of or (revision.day if revision else "")
     judged = _judged(request, selection, project, texts, tree, as_of)
@@ -129,7 +135,16 @@ def _pointed_into(findings: Iterable[Finding]) -> set[str]:
     return {at.path for f in findings for at in (f.at, *(step.at for step in f.match.related))}
 
 
-def _programs(request: Request, tree: Tree, problems: list[Problem], store: Cache | None) -> dict[str, Events]:
+def _informed(project: Project, profile: str) -> Project:
+    """The project with what signals find in it, under the profile that was named or is detected."""
+    facts = gather.facts(project, resources.folder("rules"))
+    facts.profile = profile or detect(facts).name
+    return replace(project, profile=facts.profile, signals=facts.evidence)
+
+
+def _programs(
+    request: Request, tree: Tree, sources: Sources, problems: list[Problem], store: Cache | None
+) -> dict[str, Events]:
     """The events of each Python file and notebook; one that can't be read costs itself only."""
     facts: dict[str, python.PythonFacts] = {}
     for path in tree.paths:
@@ -149,9 +164,19 @@ def _programs(request: Request, tree: Tree, problems: list[Problem], store: Cach
         knowledge = apis.load(resources.folder("rules") / "apis", own, store)
     except (ValueError, ReadError) as error:
         raise WrongInput(f"apis: {error}") from error
-    programs, unfollowed = analyse(facts, knowledge, steps=request.config.limits.file_steps)
+    programs, unfollowed = analyse(facts, knowledge, _loader(sources), request.config.limits.file_steps)
     problems += unfollowed
     return programs
+
+
+def _loader(sources: Sources) -> Callable[[str], object | None]:
+    """The plain content of a configuration file of the tree, as code that loads it would have it."""
+
+    def load(path: str) -> object | None:
+        document = sources.document(path) if path in sources else None
+        return None if document is None else document.plain()
+
+    return load
 
 
 def _notebook(path: str, data: bytes, tree: Tree, problems: list[Problem]) -> python.PythonFacts:
