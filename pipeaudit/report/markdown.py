@@ -42,10 +42,12 @@ def audit(finished: Audit) -> str:
 
 def _verdict(audit: Audit) -> Iterator[str]:
     scores = audit.scores
-    yield _words(f"{verdict.profile(audit)} {verdict.inputs(audit)}") + "\n"
+    profile = f"{verdict.profile(audit)} " if audit.controls else ""
+    yield _words(f"{profile}{verdict.inputs(audit)}") + "\n"
     yield f"{_plain(verdict.revision(audit))}\n"
     if scores is None or not scores.overall.applicable:
-        yield "**No control of the checklist applies.**\n"
+        why = "No control of the checklist applies." if audit.controls else "The checklist was not judged."
+        yield f"**{why}**\n"
         return
     yield from _alarm(audit, "Others may run code or get in", scores.exploitable)
     yield from _alarm(audit, "Reported metrics are not trustworthy", scores.invalid)

@@ -93,11 +93,12 @@ class _Page:
     def verdict(self, audit: Audit) -> None:
         name = text.message(audit.identification.name)
         self._line(self._paint(f"{name + ', ' if name else ''}{text.message(verdict.revision(audit))}", "strong"))
-        self._wrapped(text.message(verdict.profile(audit)))
+        if audit.controls:
+            self._wrapped(text.message(verdict.profile(audit)))
         self._wrapped(verdict.inputs(audit))
         scores = audit.scores
         if scores is None or not scores.overall.applicable:
-            self._line("No control of the checklist applies.")
+            self._line("No control of the checklist applies." if audit.controls else "The checklist was not judged.")
             self._line()
             return
         self._line()
