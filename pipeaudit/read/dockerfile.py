@@ -14,7 +14,8 @@ _KEYWORD = re.compile(r"[ \t]*([A-Za-z]+)(?:[ \t]+|$)")
 _FLAG = re.compile(r"--[A-Za-z][\w-]*(?:=(?:\"[^\"]*\"|[^\s\"]*))?(?=\s|$)")
 _HEREDOC = re.compile(r"<<-?(?:\"(\w+)\"|'(\w+)'|(\w+))")
 _VARIABLE = re.compile(r"\\\$|\$(?:\{(\w+)(?:(:?[-+?])([^{}]*))?\}|(\w+))")
-_PAIR = re.compile(r"([\w.-]+)=(\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:\\.|[^\s\\\"'])*)")
+_PAIR = re.compile(r"(?<![\w.-])([\w.-]+)=(\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:\\.|[^\s\\\"'])*)")
+_MOST_FLAGS = 20
 _KEYWORDS = frozenset(
     """FROM RUN CMD LABEL MAINTAINER EXPOSE ENV ADD COPY ENTRYPOINT VOLUME USER WORKDIR ARG ONBUILD STOPSIGNAL
     HEALTHCHECK SHELL""".split()
@@ -171,9 +172,10 @@ class _Reader:
         heredocs: tuple[str, ...],
     ) -> None:
         flags: list[str] = []
-        while flag := _FLAG.match(text):
+        while len(flags) < _MOST_FLAGS and (flag := _FLAG.match(text)):
             flags.append(flag[0])
             text = text[flag.end() :].lstrip()
+            lines = tuple((at, part.replace(flag[0], "", 1)) for at, part in lines)
         if keyword == "FROM":
             self._stage(text, line)
         pairs = self._pairs(keyword, text)
@@ -213,7 +215,7 @@ class _Reader:
 
 def expand(text: str, values: dict[str, str]) -> str:
     """`$NAME`, `${NAME}` and `${NAME:-default}` filled in; what is not known stays as it is written."""
-    if "$" not in text:
+    if "$" not in text or len(text) > DEFAULT.line_characters:
         return text
 
     def fill(match: re.Match[str]) -> str:
@@ -228,8 +230,8 @@ def expand(text: str, values: dict[str, str]) -> str:
             return value
         return match[3] if operator.endswith("-") else match[0]
 
-    filled = _VARIABLE.sub(fill, text[: DEFAULT.line_characters])
-    return filled if len(filled) <= DEFAULT.constant_size else text
+    filled = _VARIABLE.sub(fill, text)
+    return filled if len(filled) <= DEFAULT.line_characters else text
 
 
 def _script(lines: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:

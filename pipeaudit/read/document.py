@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeaudit.model.location import Location
 
-_NUMBERING = re.compile(r"^\W*(?:(?:\d{1,4}|[ivxIVX]{1,5}|[a-zA-Z])[.):](?:\d{1,4}[.):]?)*\s+|\d{1,4}\s+(?=\S))")
+_NUMBERING = re.compile(r"^\W*(?:(?:\d{1,4}|[ivxIVX]{1,5}|[a-zA-Z])[.):](?:\d{1,4}[.):])*\d{0,4}\s+|\d{1,4}\s+(?=\S))")
 _NO_WORD = re.compile(r"[\W_]+")
 
 

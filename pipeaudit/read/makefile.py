@@ -9,7 +9,6 @@ from pipeaudit.limits import DEFAULT
 from pipeaudit.read.error import ReadError
 
 _ASSIGNMENT = re.compile(r"(?:export[ \t]+|override[ \t]+)*([\w.-]+)[ \t]*(::?:?=|\?=|\+=|!=|=)[ \t]*(.*)")
-_RULE = re.compile(r"([^\s:#=][^:=#]*?)[ \t]*(::?)(?![=:])[ \t]*(.*)")
 _VARIABLE = re.compile(r"\$(?:\(([\w.-]+)\)|\{([\w.-]+)\}|([\w@<^*+?%]))|\$\$")
 _DIRECTIVES = frozenset(
     ("ifeq", "ifneq", "ifdef", "ifndef", "else", "endif", "include", "-include", "sinclude", "vpath")
@@ -109,8 +108,10 @@ class _Reader:
             return end
         if assignment := _ASSIGNMENT.match(text):
             self._assign(assignment[1], assignment[2], assignment[3])
-        elif rule := _RULE.match(text):
-            self._rule(number + 1, rule[1], rule[3])
+        else:
+            names, colon, rest = text.partition(":")
+            if colon and names.strip() and "=" not in names:
+                self._rule(number + 1, names, rest.removeprefix(":"))
         return end
 
     def _joined(self, number: int) -> tuple[str, int]:
@@ -176,12 +177,14 @@ class _Reader:
             if match[0] == "$$":
                 return "$"
             name = match[1] or match[2] or match[3]
-            return (own or {}).get(name, self.variables.get(name, match[0]))
+            # What make knows and we do not must not look like the shell's `$(command)`.
+            unknown = match[0] if match[3] or own is None else f"${{{name}}}"
+            return (own or {}).get(name, self.variables.get(name, unknown))
 
         for _ in range(3):
-            if "$" not in text:
+            if "$" not in text or len(text) > DEFAULT.line_characters:
                 break
-            filled = _VARIABLE.sub(fill, text[: DEFAULT.line_characters])
+            filled = _VARIABLE.sub(fill, text)
             if filled == text or len(filled) > DEFAULT.line_characters:
                 break
             text = filled

@@ -70,7 +70,7 @@ def _invocation(command: Command, depth: int) -> Invocation | None:
         return None
     name = words[0].rpartition("/")[2]
     read = _WRAPPERS.get(name)
-    if read is None and (_PYTHON.fullmatch(name) or _PYTHON_VARIABLE.fullmatch(words[0])):
+    if read is None and (_PYTHON.fullmatch(name) or (len(words[0]) < 200 and _PYTHON_VARIABLE.fullmatch(words[0]))):
         read = _python
     found = TOOLS[name](words) if name in TOOLS else read(command, depth) if read else None
     if found is None and SCRIPT.fullmatch(words[0]):

@@ -11,7 +11,7 @@ _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _DIRECTIVE = re.compile(r"([ \t]*)\.\.[ \t]+([A-Za-z][\w:-]*)::[ \t]*(.*)")
 _OPTION = re.compile(r"[ \t]+:([\w-]+):[ \t]*(.*)")
 _TARGET = re.compile(r"\.\.[ \t]+_([^:\n]{1,300}):[ \t]*(\S{1,2000})")
-_LINK = re.compile(r"`([^`<>\n]{0,500}?)\s*<([^`<>\s]{1,2000})>`_")
+_LINK = re.compile(r"`([^`<>\n]{0,500})<([^`<>\s]{1,2000})>`_")
 _URL = re.compile(r"https?://[^\s<>()\[\]\"'`]{1,2000}")
 _ITEM = re.compile(r"\s{0,40}(?:[-*+•]|(?:\d{1,9}|#|[a-zA-Z])[.)])[ \t]+\S")
 _GRID_RULE = re.compile(r"[ \t]*\+[-=+]{2,}\+[ \t]*$")
@@ -139,7 +139,7 @@ class _Reader:
             here.items += 1
         if "`" in line:
             for link in _LINK.finditer(line):
-                here.links.append(Link(link[1], link[2], number))
+                here.links.append(Link(link[1].strip(), link[2], number))
             line = _LINK.sub(lambda match: match[1], line)
         if "://" in line:
             for url in _URL.finditer(line):
