@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeaudit import __version__, apis, git, resources, rulebook, suppress
+from pipeaudit import __version__, apis, assessment, git, resources, rulebook, suppress
 from pipeaudit.cache import Cache
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, FileProblem, discover, read_bytes
-from pipeaudit.evidence import gather
-from pipeaudit.evidence.profile import detect
 from pipeaudit.flow.events import Events
 from pipeaudit.flow.program import analyse
 from pipeaudit.graph.build import build
@@ -88,19 +86,25 @@ def audit(
     texts = Texts(tree)
     problems = list(found.problems)
     book = rulebook.load(request.rule_folders)
-    selection = book.chosen(request.choice)
+    rules = resources.folder("rules")
+    selection = book.chosen(_choice(request, book, rules))
     sources = Sources(tree)
     programs = _programs(request, tree, sources, problems, store)
     graph = build(declarations(sources, programs), sources, programs)
-    problems += [*graph.problems, *sources.problems]
-    project = _informed(Project(programs, graph, Repository(tree, request.config.limits)), request.profile)
+    repository = Repository(tree, request.config.limits)
+    case = assessment.known(Project(programs, graph, repository), request.config, request.profile, rules)
     revision = git.revision(found.work_tree) if found.work_tree else None
     as_of = request.as_of or (revision.day if revision else "")
-    judged = _judged(request, selection, project, texts, tree, as_of)
+    judged = _judged(request, selection, case.project, texts, tree, as_of)
     shown = [finding for finding in judged.open if _is_shown(request, finding)]
     known = _baseline(request)
     new, baselined, _ = suppress.against_baseline(shown, known)
-    problems += tree.problems
+    problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
+    answered = None
+    if request.checklist:
+        unread = {problem.path for problem in problems}
+        answered = assessment.assess(case, request.config, rules, judged.open, as_of, unread)
+        problems += answered.problems
     pointed = _pointed_into((*shown, *judged.suppressed))
     finished = Audit(
         identification=Identification(
@@ -112,12 +116,19 @@ def audit(
             configuration=request.config.origin,
             configuration_digest=request.config.digest,
             rules_digest=book.digest,
+            checklist_version=answered.version if answered else "",
             manifest=tree.manifest(),
         ),
         findings=new,
         problems=_sorted(problems),
         rules=selection.infos(),
         graph=graph.plain(),
+        controls=answered.controls if answered else (),
+        profile=case.profile.name,
+        profile_reason=case.profile.reason,
+        scores=answered.scores if answered else None,
+        attestations=answered.attestations if answered else (),
+        accepted=answered.accepted if answered else (),
         suppressed=tuple(f for f in judged.suppressed if _is_shown(request, f)),
         baselined=baselined,
         files=tuple(InputFile(p, tree.files[p].size, d) for p in tree.paths if (d := tree.digest(p))),
@@ -135,11 +146,12 @@ def _pointed_into(findings: Iterable[Finding]) -> set[str]:
     return {at.path for f in findings for at in (f.at, *(step.at for step in f.match.related))}
 
 
-def _informed(project: Project, profile: str) -> Project:
-    """The project with what signals find in it, under the profile that was named or is detected."""
-    facts = gather.facts(project, resources.folder("rules"))
-    facts.profile = profile or detect(facts).name
-    return replace(project, profile=facts.profile, signals=facts.evidence)
+def _choice(request: Request, book: Rulebook, rules: Path) -> Choice:
+    """An audit runs every rule that can hold a control down."""
+    if not request.checklist:
+        return request.choice
+    blockers = tuple(code for code in assessment.blockers(rules) if book.named(code))
+    return replace(request.choice, extend_select=(*request.choice.extend_select, *blockers))
 
 
 def _programs(
