@@ -169,9 +169,11 @@ class _Page:
                 self._entry("evidence", f"{place(item.at)}: {text.message(item.what)}")
         for finding in verdict.named(audit, control.findings):
             self._entry("finding", _named(finding))
-        for missing in control.missing:
-            label = "to sign" if control.status is Status.NEEDS_ATTESTATION else "missing"
-            self._entry(label, text.message(missing))
+        missing, to_sign = verdict.missing(control)
+        for lack in missing:
+            self._entry("missing", text.message(lack))
+        for sentence in to_sign:
+            self._entry("to sign", text.message(sentence))
         if control.remedy and control.status is not Status.MET:
             self._entry("remedy", text.message(control.remedy))
 

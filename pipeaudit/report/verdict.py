@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pipeaudit.model.audit import Audit, GroupScore, Scores
-from pipeaudit.model.control import Status
+from pipeaudit.model.control import Control, Status
 from pipeaudit.model.finding import Finding, Severity
 from pipeaudit.report.text import counted
 
@@ -35,6 +35,7 @@ PROFILES: Mapping[str, str] = {
     "platform": "infrastructure that machine learning runs on",
     "none": "not a machine-learning pipeline",
 }
+_TO_SIGN = "an attestation: "
 _STATIC = (
     "The repository was read and nothing in it was run. A mechanism that is configured is not a mechanism that ran: "
     "what happened, when and with what outcome, is outside a repository."
@@ -126,6 +127,12 @@ def named(audit: Audit, fingerprints: Iterable[str]) -> list[Finding]:
     """The findings with these fingerprints, in their order."""
     by_fingerprint = {finding.fingerprint: finding for finding in (*audit.findings, *audit.suppressed)}
     return [by_fingerprint[fingerprint] for fingerprint in fingerprints if fingerprint in by_fingerprint]
+
+
+def missing(control: Control) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the repository lacks, and the sentences that somebody would have to sign."""
+    to_sign = tuple(words.removeprefix(_TO_SIGN) for words in control.missing if words.startswith(_TO_SIGN))
+    return tuple(words for words in control.missing if not words.startswith(_TO_SIGN)), to_sign
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -95,7 +95,7 @@ class ControlView:
     findings: tuple[FindingView, ...]
     more_findings: int
     missing: tuple[tuple[Part, ...], ...]
-    to_sign: bool
+    to_sign: tuple[tuple[Part, ...], ...]
     remedy: tuple[Part, ...]
     rules: tuple[str, ...]
 
@@ -263,6 +263,7 @@ def _control(audit: Audit, control: Control, by_fingerprint: Mapping[str, Findin
     evidence = [item for item in control.evidence if item.at.path not in ("", ".")]
     looked = [item for item in control.evidence if item not in evidence]
     against = {found for found in control.findings if found in by_fingerprint}
+    missing, to_sign = verdict.missing(control)
     label, brief = _brief(control)
     return ControlView(
         id=control.id,
@@ -277,8 +278,8 @@ def _control(audit: Audit, control: Control, by_fingerprint: Mapping[str, Findin
         looked=tuple(prose(item.what.removeprefix("looked for ")) for item in looked),
         findings=tuple(islice((found for key, found in by_fingerprint.items() if key in against), MOST_LISTED)),
         more_findings=max(0, len(against) - MOST_LISTED),
-        missing=tuple(prose(words) for words in control.missing),
-        to_sign=control.status is Status.NEEDS_ATTESTATION,
+        missing=tuple(prose(words) for words in missing),
+        to_sign=tuple(prose(words) for words in to_sign),
         remedy=prose("" if control.status in (Status.MET, Status.NOT_APPLICABLE) else control.remedy),
         rules=tuple(rule.id for rule in audit.rules if control.id in rule.controls),
     )
@@ -289,12 +290,14 @@ def _evidence(audit: Audit, item: Evidence) -> EvidenceView:
 
 
 def _brief(control: Control) -> tuple[str, str]:
-    """What the closed entry says: the reason, else the first thing that is missing, else the first that was found."""
-    if control.reason:
-        return "", control.reason
-    if control.missing:
-        return "To attest" if control.status is Status.NEEDS_ATTESTATION else "Missing", control.missing[0]
-    return "", control.evidence[0].what if control.evidence else ""
+    """What the closed entry says: the first thing that is missing or to be signed, else why, else what was found."""
+    missing, to_sign = verdict.missing(control)
+    if control.status is not Status.NEEDS_ATTESTATION and missing:
+        return "Missing", missing[0]
+    if to_sign:
+        return "To attest", to_sign[0]
+    found = control.evidence[0].what if control.evidence else ""
+    return "", control.reason or (missing[0] if missing else found)
 
 
 def _ends(edges: Iterable[Edge], kind: str, names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
