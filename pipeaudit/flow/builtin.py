@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeaudit.flow.events import MISSING
-from pipeaudit.flow.values import NOTHING, Api, Value, combine, const, mapping, sequence, unknown
+from pipeaudit.flow.values import NOTHING, Api, Length, Value, combine, const, mapping, sequence, unknown
 
 if TYPE_CHECKING:
     from pipeaudit.flow.interpret import Interpreter
@@ -45,7 +45,13 @@ def joined_path(parts: list[Value]) -> Value:
     joined = "/".join(t.rstrip("/") if t != "/" else "" for t in texts) or "."
     made.constant = joined if len(joined) <= 4096 else MISSING
     made.types = ("pathlib.Path",)
+    made.label = option_of(parts)
     return made
+
+
+def option_of(parts: list[Value]) -> str:
+    """The command line option that one of the parts comes from, "" where none does."""
+    return next((part.label for part in parts if part.label.startswith("--")), "")
 
 
 def call(machine: Interpreter, full: str, arguments: list[Value], keywords: dict[str, Value]) -> Value | None:
@@ -65,6 +71,8 @@ def _length(machine: Interpreter, arguments: list[Value], keywords: dict[str, Va
     first = _first(arguments)
     if first.elements is not None and isinstance(first.constant, list | tuple):
         made.constant = len(first.elements)
+    elif first.rows:
+        made.ref = Length(first.rows)
     return made
 
 

@@ -51,7 +51,7 @@ class Snapshot:
     statistics that went into it. `constant`: a literal, or a path with holes as `{}`, else MISSING. `identity`: the same
     number is the same object. `name`: the variable or expression it was written as. `produced`: the event that made it.
     `columns`: known column names. `target`: it is or holds the label. `output`: "label", "score", "proba" or "value" for
-    predictions. `model`: identities of models whose predictions it holds. `strong`: every link to its origin is resolved.
+    predictions. `option`: the command line option that sets it, whose default `constant` is. `model`: identities of models whose predictions it holds. `strong`: every link to its origin is resolved.
     """
 
     types: tuple[str, ...] = ()
@@ -69,6 +69,7 @@ class Snapshot:
     elements: tuple[Snapshot, ...] = ()
     strong: bool = True
     same_as: tuple[int, ...] = ()
+    option: str = ""
 
     @property
     def identities(self) -> tuple[int, ...]:

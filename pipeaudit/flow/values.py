@@ -117,6 +117,15 @@ class Indexer:
         self.kind = kind
 
 
+class Length:
+    """How many rows: `len(train)`, `train.shape[0]`; a slice up to it takes those rows out of what they were put into."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: frozenset[int]) -> None:
+        self.rows = rows
+
+
 class Selection:
     """Positions of rows: `part` of `split` among `parents`; what KFold.split yields, or `train.index`."""
 
@@ -272,6 +281,7 @@ class Value:
             elements,
             self.strong,
             self.same_as,
+            self.label if self.label.startswith("--") else "",
         )
 
 
