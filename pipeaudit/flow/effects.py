@@ -159,8 +159,7 @@ def carry_out(call: Call, effects: tuple[Mapping[str, Any], ...]) -> None:
 
 
 def _reads(call: Call, effect: Mapping[str, Any]) -> None:
-    path = call.port(effect.get("path"))
-    source = path_of(path)
+    source = call.detail["path"] = path_of(call.port(effect.get("path")))
     loaded = call.machine.load_config(source) if "config_load" in call.entry.roles and "{}" not in source and source else None
     if loaded is not None:
         made = call.machine.plain_value(loaded)
