@@ -133,6 +133,10 @@ def _gated(command: Command) -> Command:
 @click.option("--baseline", type=click.Path(path_type=Path), help="Findings of this file are known; show new ones.")
 @click.option("--write-baseline", type=click.Path(path_type=Path), help="Write all findings as a new baseline.")
 @click.option("--show-files", is_flag=True, help="List what is read, and what is left out and why; check nothing.")
+@click.option("--show-suppressed", is_flag=True, help="SARIF: show findings that the repository lives with, too.")
+@click.option("--no-snippets", is_flag=True, help="SARIF: carry no code of the repository.")
+@click.option("--sarif-category", metavar="NAME", default="", help="SARIF: tells several uploads of one commit apart.")
+@click.option("--max-results", type=click.IntRange(1), default=5000, show_default=True, help="SARIF: keep the gravest.")
 @click.option("--statistics", is_flag=True, help="Count findings by rule instead of showing them.")
 @_gated
 @_common
@@ -254,7 +258,14 @@ def _report(request: Request, formats: dict[str, str], chosen: str, gate: Gate, 
     targets = call.targets(options["output"], chosen, tuple(formats))
     shown = () if targets else (chosen,)
     wanted = tuple(dict.fromkeys((*shown, *(target.format for target in targets))))
-    presentation = running.Presentation(color=call.wants_color(options["color"]) and not targets, gate=gate)
+    presentation = running.Presentation(
+        color=call.wants_color(options["color"]) and not targets,
+        gate=gate,
+        show_suppressed=options.get("show_suppressed", False),
+        snippets=not options.get("no_snippets"),
+        category=options.get("sarif_category", ""),
+        max_results=options.get("max_results", 5000),
+    )
     try:
         outcome = running.run(request, {name: formats[name] for name in wanted}, presentation)
     except (RulebookError, BaselineError, WrongInput) as error:

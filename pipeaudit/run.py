@@ -24,6 +24,10 @@ class Presentation:
 
     color: bool = False
     gate: Gate = Gate()
+    show_suppressed: bool = False
+    snippets: bool = True
+    category: str = ""
+    max_results: int = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +138,14 @@ def _render(place: str, finished: Audit, presentation: Presentation) -> str:
     render: Callable[..., str] = getattr(importlib.import_module(f"pipeaudit.report.{module}"), name)
     if module == "terminal":
         return render(finished, color=presentation.color, gate=presentation.gate.sentence(finished.findings))
+    if module == "sarif":
+        from pipeaudit.report.sarif import Settings
+
+        settings = Settings(
+            category=presentation.category,
+            show_suppressed=presentation.show_suppressed,
+            snippets=presentation.snippets,
+            max_results=presentation.max_results,
+        )
+        return render(finished, settings)
     return render(finished)
