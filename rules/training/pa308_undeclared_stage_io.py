@@ -2,7 +2,6 @@ import re
 from posixpath import basename, dirname, join, normpath
 
 from pipeaudit.rule import (
-    ArtifactKind,
     Confidence,
     Edge,
     Events,
@@ -96,7 +95,7 @@ def undeclared_stage_io(project: Project) -> Iterator[Match]:
 def _inputs(project: Project, node: Node, stage: Stage) -> Iterator[Match]:
     found = []
     for reader, artifact, edge in project.graph.undeclared_inputs():
-        if reader is node and _counts(artifact.name, artifact.kind, stage):
+        if reader is node and _counts(artifact.name, stage):
             made = any(writer is not node for writer in project.graph.writers(artifact))
             if made or artifact.name in project.repository:
                 found.append((artifact.name, edge))
@@ -107,7 +106,7 @@ def _outputs(project: Project, node: Node, stage: Stage) -> Iterator[Match]:
     undeclared = [
         (artifact.name, edge)
         for writer, artifact, edge in project.graph.undeclared_outputs()
-        if writer is node and _counts(artifact.name, artifact.kind, stage)
+        if writer is node and _counts(artifact.name, stage)
     ]
     yield from _listed(stage, undeclared, "out", "writes", "outs")
     phantoms = [out for out in stage.writes if _is_phantom(project, node, stage, out)]
@@ -158,10 +157,10 @@ def _holds_code(project: Project, folder: str) -> bool:
     return any(path.startswith(f"{folder}/") for path in project.programs)
 
 
-def _counts(name: str, kind: ArtifactKind, stage: Stage) -> bool:
+def _counts(name: str, stage: Stage) -> bool:
     if "{}" in name or "://" in name or name.startswith(("/", "~", "..")) or _PASSING.search(name):
         return False
-    if kind is ArtifactKind.PARAMS or any(param.startswith(f"{name}:") for param in stage.params):
+    if name.endswith((".yaml", ".yml", ".toml", ".ini", ".cfg")) or any(p.startswith(f"{name}:") for p in stage.params):
         return False
     return not _is_under(name, (*stage.writes, *stage.reads))
 
