@@ -9,7 +9,7 @@ from pipeaudit.evidence.documents import named_in_documents
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_data, is_model, is_test
 from pipeaudit.evidence.programs import declared_systems, orchestrated, path_of, training_nodes
-from pipeaudit.evidence.prose import at_offset, says
+from pipeaudit.evidence.prose import around, at_offset, says
 from pipeaudit.evidence.signal import signal
 from pipeaudit.flow.events import Event
 from pipeaudit.model.control import Evidence, Strength
@@ -65,7 +65,7 @@ def data_in_repository(facts: Facts) -> Iterator[Evidence]:
     read = {path.removeprefix("./").rpartition("/")[2] for _, path in facts.once(reads) if path}
     read |= {artifact.name.rpartition("/")[2] for artifact in facts.graph.artifacts.values() if facts.graph.readers(artifact)}
     for path in facts.paths:
-        if not is_data(path) or is_test(path) or facts.is_empty(path):
+        if not is_data(path) or is_test(path):
             continue
         if path.rpartition("/")[2] in read:
             yield Evidence(Location(path), "the data that the code reads is in the repository", Strength.STRONG)
@@ -257,8 +257,12 @@ def data_schema(facts: Facts) -> Iterator[Evidence]:
             for event in facts.all_calls.by_path.get(path, ()):
                 if _EXPECTATION.search(event.name):
                     yield Evidence(event.at, "a test states the data's form", Strength.STRONG)
+            for name, at in facts.project.programs[path].functions:
+                if _DATA_TEST.search(name):
+                    yield Evidence(at, f"`{name.rpartition('.')[2]}` tests the data's form", Strength.STRONG)
 
 
+_DATA_TEST = re.compile(r"test\w*_(?:schema|columns|dtypes|missing_values|no_nulls?|data_types|null_values)", re.IGNORECASE)
 _EXPECTATION = re.compile(r"\.expect_|great_expectations|pandera|validate_schema|check_schema")
 
 
@@ -339,7 +343,7 @@ def collection_timestamps(facts: Facts) -> Iterator[Evidence]:
     for document in facts.documents:
         for section in document.sections:
             told = _TIME_WORD.search(section.body)
-            if told and _ABOUT_DATA.search(section.body):
+            if told and _ABOUT_ROWS.search(around(section, told.start())):
                 yield Evidence(at_offset(section, told.start()), "the data carries time stamps", Strength.SUPPORTING)
                 break
 
@@ -348,6 +352,7 @@ _TIME_COLUMN = re.compile(
     r"\b((?:collected|ingested|ingestion|event|created|updated|recorded|extracted|snapshot|scraped|crawl\w*|load)_?(?:at|on|time|date|timestamp|datetime|ts)|timestamp|event_time|datetime)\b",
     re.IGNORECASE,
 )
+_ABOUT_ROWS = re.compile(r"\bdata ?sets?\b|\bcolumns?\b|\brows?\b|\bformat(?:ted)?\b|\bratings?\b|\brecords?\b|\bcsv\b", re.IGNORECASE)
 _TIME_WORD = re.compile(r"[`,*:|(]\s*timestamps?\b|\btimestamps?\s*[`,:|)]", re.IGNORECASE)
 
 

@@ -57,14 +57,14 @@ _METRICS_WORD = re.compile(r"metric|scores?\b|results?\b|performance|report|eval
 def metric_printed(facts: Facts) -> Iterator[Evidence]:
     """A figure that is worked out by hand and shown, in a program that trains."""
     training = {event.at.path for event in facts.once(train_events)}
-    for path in sorted(training):
-        for event in facts.calls.by_path.get(path, ()):
-            words = [str(v.constant) if isinstance(v.constant, str) else v.name for v in event.arguments.values()]
-            if any(_SHOWN.search(word) for word in words):
-                yield Evidence(event.at, "a figure is shown: its values are kept nowhere", Strength.SUPPORTING)
+    for at in facts.mentions(_SHOWN):
+        if at.path in training:
+            yield Evidence(at, "a figure is shown, and its values are kept nowhere", Strength.SUPPORTING)
 
 
-_SHOWN = re.compile(r"\b(?:acc|accuracy|f1|rmse|mse|mae|r2|auc|precision|recall|score)\b[^\n]{0,40}(?:%|\{)", re.IGNORECASE)
+_SHOWN = re.compile(
+    r"[\"'][^\"']{0,80}\b(?:acc|accuracy|f1|rmse|mse|mae|r2|auc|precision|recall|score)\b[^\"'\n]{0,40}(?:%|\{)", re.IGNORECASE
+)
 
 
 @signal("metric-in-configuration")
@@ -206,9 +206,11 @@ _FORMER = re.compile(r"prod|champion|current_model|old_|previous_|prev_|existing
 @signal("feature-importance")
 def feature_importance(facts: Facts) -> Iterator[Evidence]:
     yield from facts.evidence("feature-importance-call")
-    for path, lines in facts.mentions(("feature_importances_", ".coef_")):
-        if not is_test(path):
-            yield Evidence(lines[0], "feature importance is looked at", Strength.SUPPORTING)
+    for at in facts.mentions(_IMPORTANCES):
+        yield Evidence(at, "feature importance is looked at", Strength.SUPPORTING)
+
+
+_IMPORTANCES = re.compile(r"\.feature_importances_\b|\.coef_\b")
 
 
 @signal("behavioural-tests")

@@ -113,23 +113,21 @@ class Facts:
                     found.setdefault("/".join(parts[start:]), []).append(path)
         return found
 
-    def mentions(self, words: Sequence[str]) -> Iterator[tuple[str, list[Location]]]:
-        """Python files and notebooks whose code, comments aside, holds one of these words."""
+    def mentions(self, words: re.Pattern[str]) -> Iterator[Location]:
+        """Lines of Python code outside tests, comments aside, that hold these words."""
         for path in self.paths:
-            if path.endswith(".py"):
-                lines = enumerate(self.text(path).split("\n"), 1)
-                found = [Location(path, n) for n, line in lines if any(word in line.partition("#")[0] for word in words)]
-                if found:
-                    yield path, found
+            if path.endswith(".py") and not is_test(path):
+                yield from self._lines(path, None, self.text(path), words)
         for path in self.notebooks:
-            found = [
-                Location(path, n, cell=cell)
-                for cell, source in self.repository.code_cells(path)
-                for n, line in enumerate(source.split("\n"), 1)
-                if any(word in line.partition("#")[0] for word in words)
-            ]
-            if found:
-                yield path, found
+            for cell, source in self.repository.code_cells(path):
+                yield from self._lines(path, cell, source, words)
+
+    @staticmethod
+    def _lines(path: str, cell: int | None, source: str, words: re.Pattern[str]) -> Iterator[Location]:
+        if words.search(source):
+            for number, line in enumerate(source.split("\n"), 1):
+                if words.search(line.partition("#")[0]):
+                    yield Location(path, number, cell=cell)
 
     @cached_property
     def images(self) -> tuple[Image, ...]:

@@ -383,14 +383,17 @@ def preprocessing_shared(facts: Facts) -> Iterator[Evidence]:
             yield Evidence(event.at, "the service trains with the code that it serves with", Strength.SUPPORTING)
 
 
+_REQUESTS = re.compile(r"^class \w+\((?:pydantic\.)?BaseModel\)")
+
+
 @signal("typed-requests")
 def typed_requests(facts: Facts) -> Iterator[Evidence]:
     """The service states the form of its requests."""
     if not facts.once(serving_paths):
         return
-    for path, lines in facts.mentions(("(BaseModel)",)):
-        if not is_test(path) and not is_notebook(path):
-            yield Evidence(lines[0], "requests have a declared form", Strength.SUPPORTING)
+    for at in facts.mentions(_REQUESTS):
+        if not is_notebook(at.path):
+            yield Evidence(at, "requests have a declared form", Strength.SUPPORTING)
     for event in facts.once(predict_events):
         if event.at.path in facts.once(serving_paths):
             yield Evidence(event.at, "the service predicts from the request's fields", Strength.WEAK)

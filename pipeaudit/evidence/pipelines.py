@@ -218,7 +218,7 @@ def _azure_job(job: Node, stage: str, after: tuple[str, ...]) -> Job:
         template = node.get("template").text
         if not (task or command or template):
             continue
-        manual |= task == "ManualValidation" or job.get("pool").text == "server"
+        manual |= task == "ManualValidation"
         inputs = " ".join(value.text for _, value in (*node.items("inputs"), *node.items("parameters")))
         inline = node.get("inputs", "inlineScript").text or node.get("inputs", "script").text
         at = next((node.get(key).at for key in ("script", "bash", "task", "template") if node.get(key)), node.at)

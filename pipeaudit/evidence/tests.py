@@ -109,6 +109,10 @@ def distribution_test(facts: Facts) -> Iterator[Evidence]:
     for event in facts.all_calls.named("scipy.stats.*", "scipy.special.*"):
         if is_test(event.at.path):
             yield Evidence(event.at, "a test compares distributions of the data", Strength.SUPPORTING)
+    for _, events, _ in _tests(facts):
+        for name, at in events.functions:
+            if re.search(r"distribution|outlier|value_range|in_range|bounds", name, re.IGNORECASE):
+                yield Evidence(at, f"`{name.rpartition('.')[2]}` looks at the data's range", Strength.SUPPORTING)
 
 
 @signal("validation-stage")
