@@ -56,12 +56,17 @@ def _waits(graph: PipelineGraph) -> dict[str, dict[str, Wait]]:
         if edge.kind == "writes" and "{}" not in graph.artifacts[edge.target].name:
             for reader in readers.get(edge.target, ()):
                 declared = edge.origin is Origin.DECLARED and reader.origin is Origin.DECLARED
-                if edge.source != reader.target or declared:  # code that reads what it writes keeps a file up to date
+                if edge.source != reader.target or _reads_its_own(graph.nodes[edge.source], graph.artifacts[edge.target]):
                     wait = Wait(
                         graph.nodes[edge.source], graph.nodes[reader.target], graph.artifacts[edge.target], declared
                     )
                     _add(found, wait)
     return found
+
+
+def _reads_its_own(node: Node, artifact: ArtifactNode) -> bool:
+    """Whether a definition says so itself: code that reads what it writes keeps a file up to date, or fills a folder."""
+    return any(artifact.name in said.reads and artifact.name in said.writes for said in node.declarations)
 
 
 def _add(found: dict[str, dict[str, Wait]], wait: Wait) -> None:
