@@ -259,6 +259,10 @@ def construct(machine: Interpreter, klass: ClassRef, arguments: Arguments, keywo
         fields = [n for n, v in klass.attributes.items() if not isinstance(v.ref, Closure)]
         for name, value in [*zip(fields, arguments, strict=False), *keywords.items()]:
             made.attributes[name] = value
+    if klass.find("__getitem__") is not None or klass.find("__iter__") is not None:
+        for value in list(made.attributes.values()):
+            if value.is_data:
+                made.adopt(value)
     for name in klass.api_bases:
         entry = machine.knowledge.entry(name)
         if entry is not None:
@@ -591,6 +595,10 @@ def _method(
         return made
     if name == "isin" and arguments and isinstance(arguments[0].ref, Selection):
         return Value(("pandas.Series",), ref=arguments[0].ref).like(mask=_mask_of(arguments[0].ref))
+    if receiver.types and receiver.types[0] in containers.OWN:
+        handled = containers.method(machine, receiver, name, arguments, keywords, site)
+        if handled is not None:
+            return handled
     for type_name in receiver.types:
         entry = machine.knowledge.method(type_name, name)
         if entry is not None:

@@ -268,6 +268,7 @@ def _add_argument(machine: Interpreter, receiver: Value, arguments: Arguments, k
 def _parse_args(machine: Interpreter, receiver: Value, arguments: Arguments, keywords: Keywords, site: Site) -> Value:
     made = Value(("argparse.Namespace",))
     made.attributes = dict(receiver.attributes or {})
+    machine.emit(site.scope, site.at, ("config_load",), "argparse.ArgumentParser.parse_args", receiver=receiver, result=made)
     return made
 
 
@@ -352,6 +353,8 @@ _BY_TYPE: dict[str, dict[str, _Method]] = {
     "pathlib.Path": _PATH,
     "argparse.ArgumentParser": _PARSER,
 }
+# types of the standard library that are followed more closely here than an entry can say
+OWN = frozenset(_BY_TYPE)
 _ANY: dict[str, _Method] = {"append": _append, "format": _format}
 
 __all__ = ["method", "unknown"]

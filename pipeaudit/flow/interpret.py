@@ -62,6 +62,7 @@ class Interpreter:
         self.subsets: dict[tuple[frozenset[int], str], int] = {}
         self.origins: dict[str, int] = {}
         self.split_events: dict[int, int] = {}
+        self.saved: dict[str, Value] = {}
         self.current: Scope | None = None
         self.last_results: dict[Function, Value] = {}
         self.module: Module | None = None
@@ -552,7 +553,9 @@ class Interpreter:
                 return const(left.constant + right.constant)
         if operator == "+" and (isinstance(left.constant, str) or isinstance(right.constant, str)):
             if not left.is_data and not right.is_data:
-                return const(_text(left) + _text(right))
+                joined = const(_text(left) + _text(right))
+                joined.label = builtin.option_of([left, right])
+                return joined
         if operator == "/" and (left.is_a("pathlib.Path") or right.is_a("pathlib.Path")):
             return builtin.joined_path([left, right])
         if operator in ("+", "-", "*") and _is_number(left.constant) and _is_number(right.constant):

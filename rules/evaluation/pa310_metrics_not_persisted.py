@@ -104,7 +104,11 @@ def _kept(ran: tuple[Event, ...]) -> set[int]:
     """The metric events whose values go somewhere that lasts."""
     kept: set[int] = set()
     for event in ran:
-        if not (_KEEPS & set(event.roles) or any(event.effect(op) for op in _KEEPING_EFFECTS) or _sinks_to(event, "file", "alert", "metric_store")):
+        if not (
+            _KEEPS & set(event.roles)
+            or any(event.effect(op) for op in _KEEPING_EFFECTS)
+            or _sinks_to(event, "file", "alert", "metric_store")
+        ):
             continue
         if _sinks_to(event, "console", "display"):
             continue

@@ -51,7 +51,9 @@ def discarded_dataframe_result(events: Events) -> Iterator[Match]:
                 f"the result of `{event.short}` is lost: it changes nothing in place",
                 confidence=Confidence.MEDIUM if _is_guessed(events, event) else Confidence.HIGH,
                 severity=Severity.NOTE if _ends_a_chain(event) else None,
-                fix=f"Assign it: {event.subject} = {event.subject}.{event.short}(...)" if event.receiver else "Assign the result.",
+                fix=f"Assign it: {event.subject} = {event.subject}.{event.short}(...)"
+                if event.receiver
+                else "Assign the result.",
                 symbol=event.function,
             )
 
@@ -67,7 +69,9 @@ def _is_pure(event: Event) -> bool:
         return False  # an unknown mapping's list looks like a column
     if event.result is None or "none" in event.result.types or _calls_own_code(event, made):
         return False
-    return bool(_CHANGES & set(event.roles)) or (event.receiver is not None and event.detail.get("may_change", False) is True)
+    return bool(_CHANGES & set(event.roles)) or (
+        event.receiver is not None and event.detail.get("may_change", False) is True
+    )
 
 
 def _is_guessed(events: Events, event: Event) -> bool:
@@ -92,6 +96,9 @@ def _calls_own_code(event: Event, made: object) -> bool:
 def _is_kept_too(events: Events, event: Event) -> bool:
     """Whether the same call on the same line gave its result to a name: nothing is lost then."""
     return any(
-        other.name == event.name and other.at.path == event.at.path and other.at.line == event.at.line and not other.statement
+        other.name == event.name
+        and other.at.path == event.at.path
+        and other.at.line == event.at.line
+        and not other.statement
         for other in events.items[max(0, event.id - 8) : event.id]
     )

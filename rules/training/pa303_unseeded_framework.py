@@ -84,7 +84,11 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
         f"{'trains' if trains else 'draws random numbers'} with no seed set for {names}",
         confidence=_confidence(trains, first),
         severity=None if trains else Severity.NOTE,
-        related=tuple(Related(e.at, f"draws from {_NAMES.get(d, d)}") for d, e in sorted(first.items()) if e is not draw or e.at.path != events.path),
+        related=tuple(
+            Related(e.at, f"draws from {_NAMES.get(d, d)}")
+            for d, e in sorted(first.items())
+            if e is not draw or e.at.path != events.path
+        ),
         fix=f"Set the seed of {names} before the first use.",
     )
 

@@ -70,7 +70,9 @@ def gradients_not_cleared(events: Events) -> Iterator[Match]:
 
 def _follows(step: Event, backward: Event, loop: int) -> bool:
     """Whether the step runs in every round of the loop, after the gradients are there."""
-    return step.id > backward.id and loop in step.loops and not step.conditional and len(step.loops) == len(backward.loops)
+    return (
+        step.id > backward.id and loop in step.loops and not step.conditional and len(step.loops) == len(backward.loops)
+    )
 
 
 def _steers_itself(step: Event, backward: Event) -> bool:
