@@ -45,28 +45,36 @@ def cycles(graph: PipelineGraph) -> Iterator[Cycle]:
 def _waits(graph: PipelineGraph) -> dict[str, dict[str, Wait]]:
     """By earlier and later stage; what is declared before what is observed."""
     found: dict[str, dict[str, Wait]] = {}
+    readers: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         if edge.kind == "after":
             _add(found, Wait(graph.nodes[edge.source], graph.nodes[edge.target], None, edge.origin is Origin.DECLARED))
-    readers: dict[str, list[Edge]] = {}
-    for edge in graph.edges:
-        if edge.kind == "reads":
+        elif edge.kind == "reads":
             readers.setdefault(edge.source, []).append(edge)
     for edge in graph.edges:
-        if edge.kind == "writes" and "{}" not in graph.artifacts[edge.target].name:
-            for reader in readers.get(edge.target, ()):
-                declared = edge.origin is Origin.DECLARED and reader.origin is Origin.DECLARED
-                if edge.source != reader.target or _reads_its_own(graph.nodes[edge.source], graph.artifacts[edge.target]):
-                    wait = Wait(
-                        graph.nodes[edge.source], graph.nodes[reader.target], graph.artifacts[edge.target], declared
-                    )
-                    _add(found, wait)
+        artifact = graph.artifacts.get(edge.target) if edge.kind == "writes" else None
+        if artifact is not None and "{}" not in artifact.name:
+            for reader in readers.get(artifact.id, ()):
+                earlier, later = graph.nodes[edge.source], graph.nodes[reader.target]
+                if earlier is later and not _reads_its_own(later, artifact):
+                    continue
+                declared = Origin.OBSERVED not in (edge.origin, reader.origin)
+                if not declared or _is_named(later, artifact):
+                    _add(found, Wait(earlier, later, artifact, declared))
     return found
 
 
 def _reads_its_own(node: Node, artifact: ArtifactNode) -> bool:
-    """Whether a definition says so itself: code that reads what it writes keeps a file up to date, or fills a folder."""
+    """Whether a definition says so: code that reads what it writes keeps a file up to date, or fills a folder."""
     return any(artifact.name in said.reads and artifact.name in said.writes for said in node.declarations)
+
+
+def _is_named(reader: Node, artifact: ArtifactNode) -> bool:
+    """Whether the reader names the artifact or something in it, and not a folder that happens to hold it."""
+    names = [name for said in reader.declarations for name in said.reads]
+    return any(name == artifact.name or name.startswith(f"{artifact.name}/") for name in names) or not any(
+        artifact.name.startswith(f"{name}/") for name in names
+    )
 
 
 def _add(found: dict[str, dict[str, Wait]], wait: Wait) -> None:
