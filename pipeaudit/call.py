@@ -13,13 +13,14 @@ from typing import Any
 from pipeaudit import config as configuration
 from pipeaudit import git, resources
 from pipeaudit.config import Config
-from pipeaudit.engine import Request
-from pipeaudit.rulebook import Choice
+from pipeaudit.model.choice import Choice
+from pipeaudit.model.error import UserError
+from pipeaudit.request import Request
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class WrongCall(Exception):
+class WrongCall(UserError):
     """The call can't mean anything: exit 2 with what to write instead."""
 
 

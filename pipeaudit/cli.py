@@ -13,7 +13,7 @@ from pipeaudit import __version__
 from pipeaudit.gate import PASSED, WRONG_CALL, Gate
 
 if TYPE_CHECKING:
-    from pipeaudit.engine import Request
+    from pipeaudit.request import Request
 
 # Each format is a function of the finished audit, in a module of `pipeaudit.report`.
 CHECK_FORMATS = {
@@ -40,6 +40,11 @@ AUDIT_FORMATS = {
 }
 GRAPH_FORMATS = {
     "json": "json.graph",
+    "svg": "graph.svg",
+    "mermaid": "graph.mermaid",
+    "dot": "graph.dot",
+    "graphml": "graph.graphml",
+    "openlineage": "graph.openlineage",
 }
 _CONFIDENCES = ("high", "medium", "low")
 _GATES = ("core", "error", "warning", "note", "never")
@@ -48,7 +53,8 @@ Command = Callable[..., int]
 
 def run(arguments: Sequence[str]) -> int:
     """The exit status of a call: 0, 1, 2 or 3, whatever happens."""
-    from pipeaudit.deliver import DeliveryError, say
+    from pipeaudit.deliver import say
+    from pipeaudit.model.error import UserError
 
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -63,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         say(f"error: {error.format_message()}{hint}")
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
-    except DeliveryError as error:
+    except UserError as error:
         say(f"error: {error}")
     except Exception as error:  # whatever is left is a defect of ours, and it must not look like a result
         if debug:
@@ -73,10 +79,6 @@ def run(arguments: Sequence[str]) -> int:
             "This is a defect of pipeaudit. Run again with --debug and report what it prints."
         )
     return WRONG_CALL
-
-
-class _Failure(click.UsageError):
-    """What the user can mend: printed without a traceback, exit 2."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -199,12 +201,13 @@ def rules(folders: tuple[Path, ...], format_: str) -> int:
 def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
     """Explain a rule: what it finds, why it matters, how to mend it, what it does not see."""
     from pipeaudit.deliver import show
+    from pipeaudit.model.error import UserError
     from pipeaudit.report import rules as pages
 
     selection = _selection(folders)
     found = next((info for info in selection.infos() if code in (info.id, info.name)), None)
     if found is None:
-        raise _Failure(f"there is no rule {code!r}{selection.book.nearest(code)}")
+        raise UserError(f"there is no rule {code!r}{selection.book.nearest(code)}")
     show({"text": pages.page, "json": pages.record, "markdown": pages.markdown_page}[format_](found))
     return PASSED
 
@@ -227,33 +230,23 @@ def schema(name: str) -> int:
 
 def _selection(folders: Sequence[Path]) -> Any:
     from pipeaudit import resources
-    from pipeaudit.rulebook import Choice, RulebookError, load
+    from pipeaudit.model.choice import Choice
+    from pipeaudit.rulebook import load
 
-    try:
-        return load((resources.folder("rules"), *folders)).chosen(Choice())
-    except RulebookError as error:
-        raise _Failure(str(error)) from error
+    return load((resources.folder("rules"), *folders)).chosen(Choice())
 
 
 def _request(paths: Sequence[Path], options: dict[str, Any], *, checklist: bool = False, rules: bool = True) -> Request:
     """Everything the engine is asked, from the call and the configuration."""
     from pipeaudit import call
-    from pipeaudit.config import ConfigError
-    from pipeaudit.git import GitUnavailable
 
-    try:
-        return call.request(paths, options, checklist=checklist, rules=rules)
-    except (call.WrongCall, ConfigError, GitUnavailable) as error:
-        raise _Failure(str(error)) from error
+    return call.request(paths, options, checklist=checklist, rules=rules)
 
 
 def _report(request: Request, formats: dict[str, str], chosen: str, gate: Gate, options: dict[str, Any]) -> int:
     """One analysis, as many reports as were asked for; the exit status does not depend on their formats."""
     from pipeaudit import call, deliver
     from pipeaudit import run as running
-    from pipeaudit.engine import WrongInput
-    from pipeaudit.rulebook import RulebookError
-    from pipeaudit.suppress import BaselineError
 
     targets = call.targets(options["output"], chosen, tuple(formats))
     shown = () if targets else (chosen,)
@@ -266,10 +259,7 @@ def _report(request: Request, formats: dict[str, str], chosen: str, gate: Gate, 
         category=options.get("sarif_category", ""),
         max_results=options.get("max_results", 5000),
     )
-    try:
-        outcome = running.run(request, {name: formats[name] for name in wanted}, presentation)
-    except (RulebookError, BaselineError, WrongInput) as error:
-        raise _Failure(str(error)) from error
+    outcome = running.run(request, {name: formats[name] for name in wanted}, presentation)
     for name in shown:
         deliver.show(outcome.reports[name])
     for target in targets:
@@ -298,12 +288,8 @@ def _show_files(request: Request) -> int:
 
 def _write_baseline(request: Request, path: Path, force: bool) -> int:
     from pipeaudit import deliver, engine, suppress
-    from pipeaudit.rulebook import RulebookError
 
-    try:
-        finished, failures = engine.audit(request)
-    except (RulebookError, engine.WrongInput) as error:
-        raise _Failure(str(error)) from error
+    finished, failures = engine.audit(request)
     for failure in failures:
         deliver.say(f"error: {failure}")
     text = suppress.baseline((*finished.findings, *finished.baselined))

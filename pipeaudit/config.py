@@ -10,12 +10,12 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
 from pipeaudit.discover import FileProblem, read_bytes
 from pipeaudit.limits import DEFAULT, Limits
+from pipeaudit.model.error import UserError
 
 OWN_FILES = ("pipeaudit.toml", ".pipeaudit.toml")
 _MOST_EXTENSIONS = 10
@@ -27,7 +27,7 @@ _CONFIDENCES = ("high", "medium", "low")
 _EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """The configuration is wrong: exit 2 with the file, the line, and what to write instead."""
 
     def __init__(self, path: str, line: int, why: str) -> None:
@@ -337,5 +337,7 @@ def _config(values: Mapping[str, object], lines: Mapping[str, int], origin: str,
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -8,10 +8,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from pipeaudit.model.error import UserError
 from pipeaudit.report.text import visible
 
 
-class DeliveryError(Exception):
+class DeliveryError(UserError):
     """A report can't be written where it should be: exit 2 with the reason."""
 
 

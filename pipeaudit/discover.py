@@ -16,8 +16,7 @@ from pathlib import Path
 from pipeaudit import git
 from pipeaudit.ignore import Patterns
 from pipeaudit.limits import DEFAULT, Limits
-from pipeaudit.model.audit import LeftOut
-from pipeaudit.model.finding import Problem
+from pipeaudit.model.finding import LeftOut, Problem
 
 SKIPPED_FOLDERS = {
     ".git": "git's own data",

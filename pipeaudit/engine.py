@@ -13,13 +13,15 @@ from pathlib import Path
 from pipeaudit import __version__, apis, assessment, git, resources, rulebook, suppress
 from pipeaudit.cache import Cache
 from pipeaudit.config import Config
-from pipeaudit.discover import Discovery, FileProblem, discover, read_bytes
+from pipeaudit.discover import Discovery, FileProblem, read_bytes
 from pipeaudit.flow.events import Events
 from pipeaudit.flow.program import analyse
 from pipeaudit.graph.build import build
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.ignore import Patterns
 from pipeaudit.model.audit import Audit, Identification, InputFile
+from pipeaudit.model.choice import Choice
+from pipeaudit.model.error import UserError
 from pipeaudit.model.finding import Confidence, Finding, Problem
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import StageKind
@@ -27,61 +29,20 @@ from pipeaudit.model.suppression import Suppression
 from pipeaudit.read import magics, notebook, python
 from pipeaudit.read.error import ReadError
 from pipeaudit.repository import Repository
+from pipeaudit.request import Request
 from pipeaudit.rule import Project, Scope
-from pipeaudit.rulebook import Choice, Places, Rulebook, Selection
+from pipeaudit.rulebook import Places, Rulebook, Selection
 from pipeaudit.sources import Sources
 from pipeaudit.system import declarations
 from pipeaudit.texts import Texts
 from pipeaudit.tree import Tree, is_opaque
 
 
-class WrongInput(Exception):
-    """Something that the user named can't be used: exit 2 with the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked: of which tree, by which rules, and which findings count.
-
-    `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
-    finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
-    """
-
-    root: Path
-    config: Config = Config()
-    choice: Choice = Choice()
-    rule_folders: tuple[Path, ...] = ()
-    only: frozenset[str] | None = None
-    touched: bool = False
-    checklist: bool = False
-    min_confidence: str = "low"
-    file_rules_only: bool = False
-    force_exclude: bool = False
-    obey_ignore_files: bool = True
-    as_of: str = ""
-    profile: str = ""
-    baseline: Path | None = None
-    jobs: int = 0
-    use_cache: bool = True
-
-
-def find(request: Request) -> Discovery:
-    """The files of the tree that are ours to look at; files that the call names are, whatever the settings exclude."""
-    named = () if request.force_exclude else tuple(f"/{path}" for path in request.only or ())
-    return discover(
-        request.root,
-        exclude=(*request.config.excluded, *(f"!{path}" for path in named)),
-        include=(*request.config.include, *named),
-        obey_ignore_files=request.obey_ignore_files,
-        limits=request.config.limits,
-    )
-
-
 def audit(
     request: Request, found: Discovery | None = None, tree: Tree | None = None, store: Cache | None = None
 ) -> tuple[Audit, tuple[str, ...]]:
     """The finished audit, and what rules failed in it."""
-    found = found or find(request)
+    found = found or request.find()
     tree = tree or Tree(request.root, found.files, request.config.limits)
     texts = Texts(tree)
     problems = list(found.problems)
@@ -175,7 +136,7 @@ def _programs(
     try:
         knowledge = apis.load(resources.folder("rules") / "apis", own, store)
     except (ValueError, ReadError) as error:
-        raise WrongInput(f"apis: {error}") from error
+        raise UserError(f"apis: {error}") from error
     programs, unfollowed = analyse(facts, knowledge, _loader(sources), request.config.limits.file_steps)
     problems += unfollowed
     return programs
@@ -295,10 +256,7 @@ def _baseline(request: Request) -> dict[str, int]:
         else:
             return {}
     except OSError as error:
-        raise WrongInput(f"{name}: the baseline can't be read: {error.strerror}") from error
+        raise UserError(f"{name}: the baseline can't be read: {error.strerror}") from error
     except FileProblem as error:
-        raise WrongInput(f"{name}: the baseline {error}") from error
+        raise UserError(f"{name}: the baseline {error}") from error
     return suppress.read_baseline(data, name)
-
-
-__all__ = ["Request", "Rulebook", "WrongInput", "audit", "find", "stage_at"]

@@ -14,6 +14,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeaudit.model.error import UserError
+
 _SECONDS = 10
 _MOST_OUTPUT = 256 * 1024 * 1024
 _REF = re.compile(r"(?!-)[A-Za-z0-9._/-]{1,250}")
@@ -27,8 +29,8 @@ _SETTINGS = (
 )
 
 
-class GitUnavailable(Exception):
-    """What we asked git for is not known here; the message says why, in words for a report."""
+class GitUnavailable(UserError):
+    """What we asked git for is not known here; the message says why. Where the user asked for it, the call is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +204,13 @@ class Revision:
 
 def revision(tree: WorkTree) -> Revision | None:
     """The commit that the work tree stands on; None before the first."""
-    commit = _start(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    branch = _start(tree, "rev-parse", "--abbrev-ref", "HEAD")
+    names = _start(tree, "rev-parse", "HEAD", "--abbrev-ref", "HEAD")
     body = _start(tree, "cat-file", "commit", "HEAD")
     try:
-        name = _finish(commit).decode("ascii", "replace").strip()
-        label = _finish(branch).decode("utf-8", "backslashreplace").strip()
+        name, label = _finish(names).decode("utf-8", "backslashreplace").split("\n")[:2]
         text = _finish(body)
-    except GitUnavailable:
-        for process in (commit, branch, body):
+    except (GitUnavailable, ValueError):
+        for process in (names, body):
             process.kill()
             process.communicate()
         return None

@@ -15,6 +15,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pipeaudit.model.audit import RuleInfo
+from pipeaudit.model.choice import Choice
+from pipeaudit.model.error import UserError
 from pipeaudit.model.finding import Finding, Match, Severity, fingerprint, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import StageKind
@@ -24,7 +26,7 @@ _FILE = re.compile(r"[a-z]{1,8}\d{3,4}_\w{1,100}\.py")
 _OPT_IN = "pack:"
 
 
-class RulebookError(Exception):
+class RulebookError(UserError):
     """A rule folder, a code or a pack that does not exist or does not load: exit 2 with what to write instead."""
 
 
@@ -35,17 +37,6 @@ class RuleFailure(Exception):
         super().__init__(f"rule {rule.id} failed ({type(cause).__name__}: {cause}); this is a defect of the rule")
         self.rule = rule
         self.path = path
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which rules run: codes are ids, prefixes of ids (`PA2`), names, or one of these with a kind."""
-
-    packs: tuple[str, ...] = ()
-    select: tuple[str, ...] = ()
-    extend_select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    severity: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,10 +170,11 @@ class Selection:
             return False
         pack = dict(rule.packed_kinds).get(kind or "")
         named = (*self.choice.select, *self.choice.extend_select)
-        if pack is not None and not {"all", pack} & set(self.choice.packs):
-            if not any(_names(code.partition(":")[0], rule) and code.partition(":")[2] in ("", kind) for code in named):
-                return False
-        plain = any(_names(code, rule) for code in (*self.choice.select, *self.choice.extend_select) if ":" not in code)
+        is_off = pack is not None and not {"all", pack} & set(self.choice.packs)
+        words = [code.partition(":") for code in named]
+        if is_off and not any(_names(code, rule) and wanted in ("", kind) for code, _, wanted in words):
+            return False
+        plain = any(_names(code, rule) for code in named if ":" not in code)
         narrowed = [wanted for code, _, wanted in self._selected_kinds if _names(code, rule)]
         return plain or not narrowed or kind in narrowed
 

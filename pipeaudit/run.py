@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeaudit import __version__, cache, engine, git, resources
+from pipeaudit import __version__, cache, git, resources
 from pipeaudit.discover import Discovery
-from pipeaudit.engine import Request
 from pipeaudit.gate import Gate
-from pipeaudit.model.audit import Audit
+from pipeaudit.request import Request
 from pipeaudit.tree import Tree
+
+if TYPE_CHECKING:
+    from pipeaudit.model.audit import Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Outcome:
 
 def run(request: Request, renderers: Mapping[str, str], presentation: Presentation) -> Outcome:
     """The reports asked for; those of an unchanged tree come from the cache, byte for byte."""
-    found = engine.find(request)
+    found = request.find()
     tree = Tree(request.root, found.files, request.config.limits)
     store = _cache(request)
     memory_key = cache.key("digests", __version__)
@@ -53,7 +57,9 @@ def run(request: Request, renderers: Mapping[str, str], presentation: Presentati
     if known is not None:
         store.close()
         return replace(known, tracked=tracked)
-    finished, failures = engine.audit(request, found, tree)
+    from pipeaudit import engine
+
+    finished, failures = engine.audit(request, found, tree, store)
     reports = {name: _render(place, finished, presentation) for name, place in renderers.items()}
     status = presentation.gate.status(finished.findings, len(finished.problems))
     outcome = Outcome(reports, status, failures, tracked)
@@ -68,7 +74,7 @@ def listing(request: Request) -> str:
     """What is read, and what is left out and why, a line each."""
     from pipeaudit.report.text import path as shown
 
-    found = engine.find(request)
+    found = request.find()
     left_out = {entry.path: entry.reason for entry in found.left_out}
     if found.work_tree is not None and request.obey_ignore_files:
         try:
@@ -110,12 +116,18 @@ def _key(
 def _stamp(folders: tuple[Path, ...]) -> str:
     """The program as it lies on this disk: names, sizes and times of its modules, rules and templates."""
     lines = []
-    for folder in (Path(__file__).parent, resources.folder("rules"), resources.folder("reports"), *folders):
-        for path in sorted(folder.rglob("*")):
-            if path.suffix != ".pyc" and path.is_file():
-                status = path.stat()
-                lines.append(f"{path.relative_to(folder).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}")
-    return "\n".join(lines)
+    waiting = [str(path) for path in (Path(__file__).parent, resources.folder("rules"), resources.folder("reports"))]
+    waiting += [str(folder) for folder in folders if str(folder) not in waiting]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != "__pycache__":
+                        waiting.append(entry.path)
+                else:
+                    status = entry.stat()
+                    lines.append(f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}")
+    return "\n".join(sorted(lines))
 
 
 def _replayed(entry: bytes | None, renderers: Mapping[str, str]) -> Outcome | None:

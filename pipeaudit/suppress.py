@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from pipeaudit import __version__
 from pipeaudit.ignore import Patterns
+from pipeaudit.model.error import UserError
 from pipeaudit.model.finding import Finding, Severity
 from pipeaudit.model.location import Location
 from pipeaudit.model.suppression import Suppression
@@ -247,7 +248,7 @@ def _is_over(suppression: Suppression, as_of: str) -> bool:
 BASELINE_SCHEMA = "pipeaudit/baseline/1"
 
 
-class BaselineError(Exception):
+class BaselineError(UserError):
     """The baseline file is not one: exit 2 with what is wrong."""
 
 

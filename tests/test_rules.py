@@ -18,8 +18,9 @@ import pytest
 from conftest import FIXTURES
 
 from pipeaudit import engine, resources, rulebook
+from pipeaudit.model.choice import Choice
+from pipeaudit.request import Request
 from pipeaudit.rule import Rule, Scope
-from pipeaudit.rulebook import Choice
 
 BOOK = rulebook.load([resources.folder("rules")])
 FILES = {p.stem.partition("_")[0].upper(): p for p in resources.folder("rules").rglob("pa*.py")}
@@ -31,7 +32,7 @@ Place = tuple[str, int | None, int]
 def found(folder: Path, rule: Rule) -> list[Place]:
     """Where the rule alone finds something; notes on suppressions need the others, which they speak of."""
     choice = Choice(packs=("all",)) if rule.scope is Scope.NOTES else Choice(select=(rule.id,))
-    request = engine.Request(root=folder.resolve(), choice=choice, rule_folders=(resources.folder("rules"),))
+    request = Request(root=folder.resolve(), choice=choice, rule_folders=(resources.folder("rules"),))
     audit, failures = engine.audit(request)
     assert failures == ()
     places = [f.at for f in (*audit.findings, *audit.suppressed) if f.rule == rule.id]

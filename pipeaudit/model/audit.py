@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeaudit.model.control import Control
-from pipeaudit.model.finding import Confidence, Finding, Problem, Severity
+from pipeaudit.model.finding import Confidence, Finding, LeftOut, Problem, Severity
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node
 
@@ -69,14 +69,6 @@ class InputFile:
     size: int
     sha256: str
     committed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file or folder that was not read, and why: `ignored by .gitignore`, `over 2 MiB`, `vendored`."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

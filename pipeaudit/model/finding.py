@@ -98,3 +98,11 @@ class Problem:
     path: str
     line: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file or folder that was not read, and why: `ignored by .gitignore`, `over 2 MiB`, `vendored`."""
+
+    path: str
+    reason: str

@@ -1,0 +1,47 @@
+"""What the engine is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeaudit.config import Config
+from pipeaudit.discover import Discovery, discover
+from pipeaudit.model.choice import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: of which tree, by which rules, and which findings count.
+
+    `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
+    finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
+    """
+
+    root: Path
+    config: Config = Config()
+    choice: Choice = Choice()
+    rule_folders: tuple[Path, ...] = ()
+    only: frozenset[str] | None = None
+    touched: bool = False
+    checklist: bool = False
+    min_confidence: str = "low"
+    file_rules_only: bool = False
+    force_exclude: bool = False
+    obey_ignore_files: bool = True
+    as_of: str = ""
+    profile: str = ""
+    baseline: Path | None = None
+    jobs: int = 0
+    use_cache: bool = True
+
+    def find(self) -> Discovery:
+        """The files of the tree that are ours to look at; files that the call names always are, unless it says so."""
+        named = () if self.force_exclude else tuple(f"/{path}" for path in self.only or ())
+        return discover(
+            self.root,
+            exclude=(*self.config.excluded, *(f"!{path}" for path in named)),
+            include=(*self.config.include, *named),
+            obey_ignore_files=self.obey_ignore_files,
+            limits=self.config.limits,
+        )
