@@ -1,17 +1,22 @@
-"""The repository's files as rules and controls ask for them: each read and parsed at most once, each failure noted once."""
+"""The repository's files as rules and controls ask for them: parsed at most once, and each failure noted once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from pipeaudit.ignore import Patterns
 from pipeaudit.limits import DEFAULT, Limits
 from pipeaudit.model.finding import Problem
-from pipeaudit.read.document import Document
-from pipeaudit.read.dockerfile import Dockerfile
 from pipeaudit.read.error import ReadError
-from pipeaudit.read.node import Node
-from pipeaudit.read.notebook import Notebook
+
+if TYPE_CHECKING:
+    from pipeaudit.read.dockerfile import Dockerfile
+    from pipeaudit.read.document import Document
+    from pipeaudit.read.makefile import Makefile
+    from pipeaudit.read.node import Node
+    from pipeaudit.read.notebook import Notebook
+    from pipeaudit.read.requirements import Environment
 
 Parsed = TypeVar("Parsed")
 
@@ -30,16 +35,33 @@ class Files(Protocol):
 class Repository:
     """What can't be read answers with nothing; why stands once in `problems`."""
 
-    def __init__(self, files: Files, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, files: Files, limits: Limits = DEFAULT, tracked: Mapping[str, bool | None] | None = None
+    ) -> None:
         self._files = files
         self._limits = limits
+        self._tracked = tracked or {}
         self.paths: tuple[str, ...] = tuple(sorted(files.paths))
         self._known = frozenset(self.paths)
         self._parsed: dict[tuple[str, str], object] = {}
         self.problems: list[Problem] = []
 
+    @staticmethod
+    def of(files: Mapping[str, bytes], tracked: Mapping[str, bool | None] | None = None) -> Repository:
+        """A repository that lies in memory."""
+        return Repository(_InMemory(files), tracked=tracked)
+
     def __contains__(self, path: str) -> bool:
         return path in self._known
+
+    def tracked(self, path: str) -> bool | None:
+        """Whether git tracks the file; None where no git history tells."""
+        return self._tracked.get(path)
+
+    def glob(self, *patterns: str) -> tuple[str, ...]:
+        """Paths that fit a pattern as a .gitignore has them: a name at any depth, `/a/*.yaml` from the root."""
+        wanted = Patterns(patterns)
+        return tuple(path for path in self.paths if wanted.match(path))
 
     def data(self, path: str) -> bytes | None:
         return self._noted(lambda: self._files.data(path)) if path in self._known else None
@@ -56,6 +78,23 @@ class Repository:
     def nodes(self, path: str) -> tuple[Node, ...]:
         """The documents of a YAML, JSON or TOML file."""
         return self._once("nodes", path, lambda data: _nodes(path, data, self._limits)) or ()
+
+    def environments(self) -> tuple[Environment, ...]:
+        """What every file asks to have installed: requirements, manifests and lock files of all package managers."""
+        from pipeaudit.read import environment
+
+        found = (self.environment(path) for path in self.paths if environment.is_environment(path))
+        return tuple(item for item in found if item is not None)
+
+    def environment(self, path: str) -> Environment | None:
+        from pipeaudit.read import environment
+
+        return self._once("environment", path, lambda data: environment.parse(path, data, self._limits))
+
+    def makefile(self, path: str) -> Makefile | None:
+        from pipeaudit.read import makefile
+
+        return self._once("makefile", path, lambda data: makefile.parse(path, data))
 
     def dockerfile(self, path: str) -> Dockerfile | None:
         from pipeaudit.read import dockerfile
@@ -102,6 +141,15 @@ class Repository:
             if problem not in self.problems:
                 self.problems.append(problem)
             return None
+
+
+class _InMemory:
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self.paths = tuple(files)
+
+    def data(self, path: str) -> bytes:
+        return self._files[path]
 
 
 def _nodes(path: str, data: bytes, limits: Limits) -> tuple[Node, ...]:
