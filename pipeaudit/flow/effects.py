@@ -246,6 +246,15 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
         value.output = str(effect["output"]) if flowed.output and "output" in effect else value.output or flowed.output
         value.constant = MISSING
     _keep_columns(call, target, learned, flowed, kind)
+    _keep_parts(call, target, kind)
+
+
+def _keep_parts(call: Call, target: Value, kind: str) -> None:
+    """A dict of the parts of a split goes through a row-wise call part by part."""
+    receiver = call.receiver
+    if kind != "same" or receiver is None or not receiver.elements or target.elements or receiver.types != target.types:
+        return
+    target.elements = {name: part.like() for name, part in receiver.elements.items()}
 
 
 def _names(field: object) -> list[object]:
@@ -352,7 +361,7 @@ def _reduce(call: Call, effect: Mapping[str, Any], flowed: Value) -> None:
     target.models = flowed.models
     target.metrics = flowed.metrics
     target.output = "" if flowed.output and not flowed.rows else target.output
-    if effect.get("mix", "all") != "none" and flowed.rows and not flowed.models:
+    if effect.get("mix", "all") != "none" and flowed.rows and not flowed.models and not effect.get("benign"):
         target.learned |= statistic(call.machine, flowed, effect.get("learn") or "manual", call.event).learned
 
 
@@ -390,11 +399,18 @@ def learns(machine: Interpreter, value: Value | None, owner: Entry | None, depth
     return best
 
 
+def _rooted(call: Call, value: Value) -> None:
+    """Data of which only its use tells that it is data gets rows of its own."""
+    if not value.rows and value.constant is MISSING and not value.elements and not value.metrics and value.ref is None:
+        value.rows = frozenset((call.machine.rows.add(Rows("origin", event=call.event)),))
+
+
 def _learn(call: Call, effect: Mapping[str, Any]) -> None:
     source = call.port(effect.get("from"))
     receiver = call.receiver
     if source is None or receiver is None:
         return
+    _rooted(call, source)
     found = learns(call.machine, receiver, call.owner)
     if found is None and effect.get("what") and effect["what"] != "none" and not effect.get("benign") and not (call.owner and call.owner.learns.get("benign")):
         found = (effect["what"], bool(effect.get("supervised")), effect.get("impact", "low"))
@@ -462,6 +478,7 @@ def _split(call: Call, effect: Mapping[str, Any]) -> None:
         arrays = list((source.elements or {}).values()) if source.elements is not None else [source]
     made: list[Value] = []
     for array in arrays:
+        _rooted(call, array)
         for part in parts:
             piece = array.like(constant=MISSING, elements=None)
             piece.rows = indexing.part_rows(machine, array.rows, split, part, part, call.event, shuffled)
@@ -493,6 +510,8 @@ def _train(call: Call, effect: Mapping[str, Any]) -> None:
     if model is not None and model is call.result and not model.types and isinstance(call.entry.returns, str):
         model.types = (call.entry.returns,)
     detail: dict[str, object] = dict(effect)
+    if data is not None:
+        _rooted(call, data)
     if model is not None:
         detail["models"] = (model.identity, *model.same_as) if model is not call.result else (model.identity,)
         detail["types"] = model.types
@@ -533,8 +552,16 @@ def _steers_by(call: Call, condition: object) -> bool | None:
         if any(_is_steering(call.machine, v) for v in seen):
             return True
         return False if callbacks.elements is not None else None
-    own = call.receiver.attributes if call.receiver is not None else None
-    return holds(condition, {**{f"self.{name}": value for name, value in (own or {}).items()}, **call.ports}, call.entry)
+    return holds(condition, {**_own_arguments(call.receiver), **call.ports}, call.entry)
+
+
+def _own_arguments(receiver: Value | None) -> Ports:
+    """What a receiver was made with as `self.name`, and what that was made with as `self.name.inner`."""
+    found: Ports = {}
+    for name, value in ((receiver.attributes or {}) if receiver is not None else {}).items():
+        found[f"self.{name}"] = value
+        found.update({f"self.{name}.{inner}": v for inner, v in (value.attributes or {}).items()})
+    return found
 
 
 def _is_steering(machine: Interpreter, value: Value) -> bool:
@@ -551,6 +578,7 @@ def _predict(call: Call, effect: Mapping[str, Any]) -> None:
     model = _model(call, effect)
     result = call.result
     if data is not None:
+        _rooted(call, data)
         result.rows = _all_rows(data)
         result.learned = data.all_learned
         result.strong = data.strong
@@ -600,6 +628,9 @@ def _metric(call: Call, effect: Mapping[str, Any]) -> None:
         rows = _all_rows(truth)
     call.detail["metric"] = {**effect, "models": models, "rows": tuple(sorted(rows))}
     call.result.models = ()
+    if "loss" in call.entry.roles and predicted is not None:
+        call.result.models, call.result.rows, call.result.learned = models, frozenset(rows), predicted.all_learned
+        call.result.strong = predicted.strong
     for value in (call.result.elements or {}).values():
         value.metrics = (call.event,)
 
@@ -633,13 +664,22 @@ def _collect(value: Value, into: list[Value], depth: int) -> None:
 
 
 def _load(call: Call, effect: Mapping[str, Any]) -> None:
-    call.detail["path"] = path_of(call.port(effect.get("path")))
+    path = path_of(call.port(effect.get("path")))
+    call.detail["path"] = path
+    kept = call.machine.saved.get(path)
+    if kept is not None:
+        call.result = kept.like()
+        return
     if "read" in call.entry.roles and effect.get("what") != "model":
         call.result.rows = origin(call.machine, call.detail["path"], call.event)  # type: ignore[arg-type] # a str since above
 
 
 def _save(call: Call, effect: Mapping[str, Any]) -> None:
-    call.detail["path"] = path_of(call.port(effect.get("path")))
+    path = path_of(call.port(effect.get("path")))
+    call.detail["path"] = path
+    kept = call.port(effect.get("obj"))
+    if kept is not None and path and "{}" not in path:
+        call.machine.saved[path] = kept
 
 
 _OPERATIONS: dict[str, Callable[[Call, Mapping[str, Any]], None]] = {

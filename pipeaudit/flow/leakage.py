@@ -25,7 +25,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model was judged on `rows`. `how`: metric, score, predict, steer (early stopping, validation data), cv, tail."""
+    """A model was judged on `rows`. `how`: metric, score, loss, predict, steer (early stopping, validation data), cv, tail."""
 
     event: Event
     models: tuple[int, ...]
@@ -60,6 +60,10 @@ def trainings(events: Events) -> list[Training]:
             rows = frozenset(_tuple(detail.get("rows"))) or features.rows
             models = _tuple(detail.get("models"))
             made.append(Training(event, models, rows, features))
+        elif "backward" in event.roles:
+            loss = event.receiver if event.receiver is not None and event.receiver.models else event.arguments.get("loss")
+            if loss is not None and loss.models:
+                made.append(Training(event, loss.models, loss.rows, loss))
     return made
 
 
@@ -73,7 +77,8 @@ def evaluations(events: Events) -> list[Evaluation]:
         for how in ("metric", "score", "predict"):
             found = detail.get(how)
             if isinstance(found, dict) and found.get("rows") and found.get("models"):
-                made.append(Evaluation(event, _tuple(found["models"]), frozenset(_tuple(found["rows"])), how))
+                judging = "loss" if how == "metric" and "loss" in event.roles else how
+                made.append(Evaluation(event, _tuple(found["models"]), frozenset(_tuple(found["rows"])), judging))
         steered = detail.get("train")
         if isinstance(steered, dict) and steered.get("steer_rows"):
             rows = frozenset(_tuple(steered["steer_rows"]))
@@ -152,10 +157,12 @@ def _preprocessing_leaks(events: Events) -> list[Leak]:
 
 
 def _leaks(events: Events, item: Learned, training: Training, evaluation: Evaluation) -> bool:
+    if item.what == "resampling":  # told as copies
+        return False
     return events.rows.overlap(item.rows, evaluation.rows) and not events.rows.within(item.rows, training.rows)
 
 
-_RANK = {"metric": 0, "score": 0, "cv": 0, "steer": 1, "tail": 1, "predict": 2}
+_RANK = {"metric": 0, "score": 0, "cv": 0, "loss": 1, "steer": 1, "tail": 1, "predict": 2}
 
 
 def _keep(
@@ -194,7 +201,7 @@ def _internal_leaks(events: Events) -> list[Leak]:
         assert isinstance(detail, dict)
         data = evaluation.event.arguments.get(str(detail.get("of"))) or Snapshot()
         for item in data.learned:
-            if events.rows.overlap(item.rows, evaluation.rows):
+            if item.what != "resampling" and events.rows.overlap(item.rows, evaluation.rows):
                 made = Training(evaluation.event, evaluation.models, evaluation.rows, data)
                 _keep(events, best, item, made, evaluation, events.rows.within(item.rows, evaluation.rows) and _is_part(events, item))
     return [best[key] for key in sorted(best)]
@@ -246,7 +253,7 @@ def _split_below(events: Events, copied: int, token: int, training: Training, ev
     mine = [t for r in training.rows for t in events.rows.ancestors(r)]
     theirs = [t for r in evaluation.rows for t in events.rows.ancestors(r)]
     return any(
-        events.rows.disjoint((a,), (b,)) and token in events.rows.ancestors(a) and token in events.rows.ancestors(b)
+        events.rows.exclude(a, b) and token in events.rows.ancestors(a) and token in events.rows.ancestors(b)
         for a in mine
         for b in theirs
         if a != b and not 0 <= events.rows[a].event < copied
@@ -262,11 +269,17 @@ def overlaps(events: Events) -> list[Judged]:
     for pairs in by_training.values():
         if any(_clears(events, pair) for pair in pairs):
             continue
-        reported = [p for p in pairs if p.evaluation.how in ("metric", "score")]
+        reported = [p for p in pairs if _smaller(events, p)] or [p for p in pairs if p.evaluation.how in ("metric", "score")]
+        reported.sort(key=lambda p: _RANK[p.evaluation.how])
         if reported and not _of_parameters(events, reported[0]):
             found.append(reported[0])
     elsewhere = any(_clears(events, p) for pairs in by_training.values() for p in pairs)
-    return [p for p in found if not elsewhere or not events.rows.within(p.training.rows, p.evaluation.rows)]
+    return [p for p in found if not elsewhere or _smaller(events, p)]
+
+
+def _smaller(events: Events, pair: Judged) -> bool:
+    """Whether the judging rows are a cut of the training rows, and not these themselves."""
+    return _is_cut(events, pair.evaluation.rows) and not events.rows.within(pair.training.rows, pair.evaluation.rows)
 
 
 def _of_parameters(events: Events, pair: Judged) -> bool:
@@ -283,7 +296,6 @@ def _clears(events: Events, pair: Judged) -> bool:
 class Reuse:
     """Several models or settings were judged on the same rows. `fits`: their trainings; `in_loop`: one place, many times."""
 
-    rows: frozenset[int]
     pairs: tuple[Judged, ...]
     in_loop: bool
     chosen: Event | None
@@ -291,24 +303,43 @@ class Reuse:
 
 def test_reuse(events: Events) -> list[Reuse]:
     """Held-out rows that judge more than one fit, while no other held-out rows are there to choose by."""
-    groups: dict[frozenset[int], list[Judged]] = {}
+    return events.once("test_reuse", _test_reuse)
+
+
+def _test_reuse(events: Events) -> list[Reuse]:
+    groups: dict[object, list[Judged]] = {}
     for pair in judged(events):
         evaluation = pair.evaluation
         if evaluation.how in ("cv", "tail", "steer") or not held_out(events, pair.training, evaluation):
             continue
         if _is_fold(events, evaluation.rows) or (evaluation.how == "predict" and not _is_cut(events, evaluation.rows)):
             continue
-        groups.setdefault(_carved(events, evaluation.rows), []).append(pair)
+        groups.setdefault(_place_of_cut(events, evaluation.rows), []).append(pair)
     found: list[Reuse] = []
-    for rows, pairs in groups.items():
-        fits = {pair.training.event.id for pair in pairs}
+    for place, pairs in groups.items():
+        fits = {(pair.training.event.id, pair.training.models) for pair in pairs}
         in_loop = any(_varies_in_loop(events, pair) for pair in pairs)
         if len(fits) < 2 and not in_loop:
             continue
-        if any(other != rows and _is_validation(events, other, rows) for other in groups):
+        rows = pairs[0].evaluation.rows
+        if any(_is_validation(events, other[0], rows) for key, other in groups.items() if key != place):
             continue
-        found.append(Reuse(rows, tuple(pairs), in_loop, _choice(events, pairs)))
+        found.append(Reuse(tuple(pairs), in_loop, _choice(events, pairs)))
     return found
+
+
+def _place_of_cut(events: Events, rows: frozenset[int]) -> object:
+    """The same for rows that the same statement put aside: on each turn of a loop, and for windows of them."""
+    places: list[object] = []
+    for token in sorted(rows):
+        part = next((a for a in sorted(events.rows.ancestors(token), reverse=True) if events.rows[a].kind == "part"), token)
+        event = events.with_id(events.rows[part].event)
+        if event is None or events.rows[part].kind != "part":
+            places.append(part)
+        else:
+            caller = event.caller.key if event.caller is not None else None
+            places.append((event.at.key, caller, events.rows[part].part, events.rows.origins((token,))))
+    return tuple(places)
 
 
 def _is_fold(events: Events, rows: frozenset[int]) -> bool:
@@ -320,17 +351,40 @@ def _is_cut(events: Events, rows: frozenset[int]) -> bool:
     return any(events.rows[a].kind in ("part", "sub") for token in rows for a in events.rows.ancestors(token))
 
 
-def _carved(events: Events, rows: frozenset[int]) -> frozenset[int]:
-    """The part that rows belong to: a window or batch of the test part is the test part."""
-    return frozenset(
-        next((a for a in sorted(events.rows.ancestors(token), reverse=True) if events.rows[a].kind == "part"), token)
-        for token in rows
-    )
+def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
+    """Whether the other judging rows were put aside from the same data: apart from these, and from what was trained on."""
+    judging = other.evaluation.rows
+    same_data = bool(events.rows.origins(judging) & events.rows.origins(rows))
+    return same_data and events.rows.disjoint(judging, rows) and events.rows.disjoint(judging, other.training.rows)
 
 
-def _is_validation(events: Events, other: frozenset[int], rows: frozenset[int]) -> bool:
-    """Whether the other judging rows were put aside from the same data, apart from these."""
-    return bool(events.rows.origins(other) & events.rows.origins(rows)) and events.rows.disjoint(other, rows)
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """Training watched `watched`, and the model is then reported on the same rows. `stops`: whether watching decides."""
+
+    training: Training
+    report: Evaluation
+    stops: bool | None
+    strong: bool
+
+
+def steered_by_test(events: Events) -> list[Steered]:
+    """Fits that are steered by, or at least shown, the rows that the final figure comes from."""
+    found: list[Steered] = []
+    pairs = judged(events)
+    for pair in pairs:
+        if pair.evaluation.how != "steer":
+            continue
+        detail = pair.training.event.detail.get("train")
+        stops = detail.get("steers") if isinstance(detail, dict) else None
+        reports = [p.evaluation for p in pairs if p.training.event.id == pair.training.event.id and p.evaluation.how != "steer"]
+        on_same = [r for r in reports if events.rows.overlap(r.rows, pair.evaluation.rows) and not events.rows.within(r.rows, pair.training.rows)]
+        clean = [r for r in reports if events.rows.disjoint(r.rows, pair.evaluation.rows) and events.rows.disjoint(r.rows, pair.training.rows)]
+        if on_same and not clean:
+            report = min(on_same, key=lambda r: (_RANK[r.how], r.event.id))
+            strong = pair.training.event.strong and report.event.strong
+            found.append(Steered(pair.training, report, stops if isinstance(stops, bool) else None, strong))
+    return found
 
 
 def _varies_in_loop(events: Events, pair: Judged) -> bool:

@@ -112,10 +112,11 @@ class RowTable:
 
     def _apart(self, left: int, right: int) -> bool:
         return any(
-            self._exclude(a, b) for a in self.ancestors(left) for b in self.ancestors(right) if a != b
+            self.exclude(a, b) for a in self.ancestors(left) for b in self.ancestors(right) if a != b
         )
 
-    def _exclude(self, a: int, b: int) -> bool:
+    def exclude(self, a: int, b: int) -> bool:
+        """Whether these two sets themselves, not what they were taken from, were made to share no row."""
         one, two = self.items[a], self.items[b]
         if one.kind == "part" and two.kind == "part":
             return one.split == two.split and one.part != two.part
