@@ -52,7 +52,13 @@ def audit(
     sources = Sources(tree)
     programs = _programs(request, tree, sources, problems, store)
     graph = build(declarations(sources, programs), sources, programs)
-    repository = Repository(tree, request.config.limits)
+    repository = Repository(
+        tree,
+        request.config.limits,
+        {file.path: file.tracked for file in found.files},
+        {file.path: file.size for file in found.files},
+        [entry.path for entry in found.left_out],
+    )
     case = assessment.known(Project(programs, graph, repository), request.config, request.profile, rules)
     revision = git.revision(found.work_tree) if found.work_tree else None
     as_of = request.as_of or (revision.day if revision else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pipeaudit.ignore import Patterns
@@ -33,14 +33,26 @@ class Files(Protocol):
 
 
 class Repository:
-    """What can't be read answers with nothing; why stands once in `problems`."""
+    """What can't be read answers with nothing; why stands once in `problems`.
+
+    `left_out` are paths that are there and not looked at; those of folders end in a slash.
+    """
 
     def __init__(
-        self, files: Files, limits: Limits = DEFAULT, tracked: Mapping[str, bool | None] | None = None
+        self,
+        files: Files,
+        limits: Limits = DEFAULT,
+        tracked: Mapping[str, bool | None] | None = None,
+        sizes: Mapping[str, int] | None = None,
+        left_out: Iterable[str] = (),
     ) -> None:
         self._files = files
         self._limits = limits
         self._tracked = tracked or {}
+        self._sizes = sizes or {}
+        self.left_out: tuple[str, ...] = tuple(sorted(left_out))
+        self._folders: frozenset[str] | None = None
+        self._ignoring: dict[str, Patterns] = {}
         self.paths: tuple[str, ...] = tuple(sorted(files.paths))
         self._known = frozenset(self.paths)
         self._parsed: dict[tuple[str, str], object] = {}
@@ -57,6 +69,35 @@ class Repository:
     def tracked(self, path: str) -> bool | None:
         """Whether git tracks the file; None where no git history tells."""
         return self._tracked.get(path)
+
+    @property
+    def in_git(self) -> bool:
+        """Whether git's history tells which files it tracks."""
+        return any(tracked is not None for tracked in self._tracked.values())
+
+    def size(self, path: str) -> int:
+        """A file's size in bytes; 0 where it is not known."""
+        return self._sizes.get(path, 0)
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there, looked at or not."""
+        if self._folders is None:
+            self._folders = frozenset(folder for each in (*self.paths, *self.left_out) for folder in _folders(each))
+        if path in self._known or path in self._folders or not path:
+            return True
+        return any(path == left.rstrip("/") or (left.endswith("/") and path.startswith(left)) for left in self.left_out)
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether a .gitignore of the tree covers a file or folder of that path, be it there or not."""
+        for folder in ("", *_folders(path)):
+            file = f"{folder}/.gitignore".lstrip("/")
+            if file in self._known:
+                if file not in self._ignoring:
+                    self._ignoring[file] = Patterns(self.text(file).split("\n"))
+                inner = path[len(folder) :].lstrip("/")
+                if self._ignoring[file].match(inner) or self._ignoring[file].match(f"{inner}/-"):
+                    return True
+        return False
 
     def glob(self, *patterns: str) -> tuple[str, ...]:
         """Paths that fit a pattern as a .gitignore has them: a name at any depth, `/a/*.yaml` from the root."""
@@ -141,6 +182,14 @@ class Repository:
             if problem not in self.problems:
                 self.problems.append(problem)
             return None
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders around a path, the outermost first."""
+    at = path.find("/")
+    while at > 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
 
 
 class _InMemory:
