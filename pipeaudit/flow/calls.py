@@ -449,6 +449,11 @@ def _variant(entry: Entry, ports: effects.Ports) -> Entry:
     return entry
 
 
+def described(machine: Interpreter, entry: Entry, ports: effects.Ports, receiver: Value | None) -> Value:
+    """A fresh value of the type that an entry says it returns for these arguments."""
+    return _result(machine, _variant(entry, ports).returns, ports, receiver)
+
+
 def _result(machine: Interpreter, returns: object, ports: effects.Ports, receiver: Value | None) -> Value:
     """A value of the type that an entry says it returns."""
     if returns == "self" and receiver is not None:

@@ -137,6 +137,11 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
             return made
         if owner.elements and constant is MISSING:
             return machine.iteration(owner, scope, at)[0] if len(owner.elements) == 1 else _any_of(owner)
+    described = _catalogued(machine, owner, "__getitem__", index)
+    if described is not None and owner.is_data:
+        made = owner.like(constant=MISSING, elements=None, mask=None)
+        made.types = described.types
+        return made
     if owner.rows:
         return _rows_or_columns(machine, owner, index, index_expression)
     if index_expression[0] == "slice":
@@ -152,6 +157,18 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
     if isinstance(owner.ref, Bound) or owner.is_data:
         made.strong = owner.strong
     return made
+
+
+def _catalogued(machine: Interpreter, owner: Value, method: str, index: Value) -> Value | None:
+    """What the API entry of a subscript or a loop says that it gives."""
+    from pipeaudit.flow import calls
+
+    for type_name in owner.types:
+        entry = machine.knowledge.method(type_name, method)
+        if entry is not None and entry.returns:
+            ports = {entry.parameters[0].name: index} if entry.parameters else {}
+            return calls.described(machine, entry, ports, owner)
+    return None
 
 
 def _sliced(constant: object, expression: Expression) -> object:
@@ -326,6 +343,15 @@ def item(machine: Interpreter, source: Value, scope: Scope | None) -> Value:
     if any(machine.is_splitter(type_name) for type_name in source.types):
         split = machine.new_split()
         return sequence("tuple", [Value((ARRAY,), ref=Selection(NO_ROWS, split, part, "fold")) for part in ("train", "test")])
+    described = _catalogued(machine, source, "__iter__", Value())
+    if described is not None and source.is_data:
+        for value in [described, *(described.elements or {}).values()]:
+            if value.types != ("object",):
+                value.rows = subset(machine, source.rows, "item") if source.rows else NO_ROWS
+                value.learned = source.all_learned
+                value.strong = source.strong
+                value.target = source.target
+        return described
     made = Value()
     if source.is_data:
         made = combine(source)
