@@ -9,7 +9,7 @@ from functools import cached_property
 from inspect import cleandoc
 from typing import TypeVar
 
-from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_test
+from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_example, is_test
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
@@ -32,6 +32,7 @@ from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.model.suppression import Suppression
 from pipeaudit.read.node import Node as ConfigNode
+from pipeaudit.read.program import invocations
 from pipeaudit.repository import Repository
 
 __all__ = [
@@ -74,6 +75,8 @@ __all__ = [
     "evaluations",
     "held_out",
     "internal_leaks",
+    "invocations",
+    "is_example",
     "is_seeded",
     "is_test",
     "leaks",

@@ -40,6 +40,14 @@ def is_test(path: str) -> bool:
     return _TEST.search(path) is not None
 
 
+_EXAMPLE = re.compile(r"(?:^|/)(?:docs?|examples?|tutorials?|benchmarks?|samples?|demos?)/", re.IGNORECASE)
+
+
+def is_example(path: str) -> bool:
+    """Whether a file shows how a library is used, by its path."""
+    return _EXAMPLE.search(path) is not None
+
+
 MISSING: object = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 
 
