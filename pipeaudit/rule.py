@@ -14,10 +14,16 @@ from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
     Training,
+    copies_across_split,
     evaluations,
     held_out,
     internal_leaks,
+    judged,
     leaks,
+    overlaps,
+    refits,
+    steered_by_test,
+    test_reuse,
     trainings,
 )
 from pipeaudit.flow.seeds import is_seeded, unseeded_domains
@@ -36,7 +42,6 @@ from pipeaudit.read.program import invocations
 from pipeaudit.repository import Repository
 
 __all__ = [
-    "MISSING",
     "ArtifactKind",
     "Confidence",
     "ConfigNode",
@@ -51,6 +56,7 @@ __all__ = [
     "Leak",
     "Learned",
     "Location",
+    "MISSING",
     "Match",
     "Node",
     "NotebookFile",
@@ -71,6 +77,7 @@ __all__ = [
     "Touch",
     "Training",
     "Wait",
+    "copies_across_split",
     "cycles",
     "evaluations",
     "held_out",
@@ -79,10 +86,15 @@ __all__ = [
     "is_example",
     "is_seeded",
     "is_test",
+    "judged",
     "leaks",
     "least",
+    "overlaps",
+    "refits",
     "rule",
     "same_file",
+    "steered_by_test",
+    "test_reuse",
     "trainings",
     "unseeded_domains",
 ]

@@ -45,7 +45,12 @@ class Site:
     __slots__ = ("at", "names", "receiver", "scope", "statement")
 
     def __init__(
-        self, at: Position, scope: Scope, names: dict[str, str] | None = None, receiver: str = "", statement: bool = False
+        self,
+        at: Position,
+        scope: Scope,
+        names: dict[str, str] | None = None,
+        receiver: str = "",
+        statement: bool = False,
     ) -> None:
         self.at = at
         self.scope = scope
@@ -138,7 +143,9 @@ def run(machine: Interpreter, callee: Value, arguments: Arguments, keywords: Key
         entry = machine.knowledge.method(type_name, "__call__")
         if entry is not None:
             return invoke(machine, entry, type_name, callee, arguments, keywords, site)
-    return unknown(callee, *arguments, *keywords.values()) if callee.is_data else unknown(*arguments, *keywords.values())
+    return (
+        unknown(callee, *arguments, *keywords.values()) if callee.is_data else unknown(*arguments, *keywords.values())
+    )
 
 
 def _module_output(
@@ -310,7 +317,11 @@ def decorate(machine: Interpreter, decorator: Expression, value: Value, function
             roles or ("decorator",),
             name,
             arguments,
-            detail={"decorates": function.name, "async": function.is_async, "parameters": tuple(p.name for p in function.parameters)},
+            detail={
+                "decorates": function.name,
+                "async": function.is_async,
+                "parameters": tuple(p.name for p in function.parameters),
+            },
         )
     return value
 
@@ -361,7 +372,9 @@ def _api(machine: Interpreter, callee: Value, full: str, arguments: Arguments, k
     return made
 
 
-def bound_ports(entry: Entry, arguments: Arguments, keywords: Keywords, names: dict[str, str]) -> tuple[effects.Ports, dict[str, str]]:
+def bound_ports(
+    entry: Entry, arguments: Arguments, keywords: Keywords, names: dict[str, str]
+) -> tuple[effects.Ports, dict[str, str]]:
     """Arguments by the names of the entry's parameters, and how each is written."""
     ports: effects.Ports = {}
     shown: dict[str, str] = {}
@@ -417,7 +430,9 @@ def invoke(
     if site.statement:
         operation.detail["in_place"] = _in_place(chosen, ports)
         operation.detail["may_change"] = bool(chosen.mutates)
-    event_strong = strong and all(v.strong for v in ports.values() if v.is_data) and (receiver is None or receiver.strong)
+    event_strong = (
+        strong and all(v.strong for v in ports.values() if v.is_data) and (receiver is None or receiver.strong)
+    )
     machine.emit(
         site.scope,
         site.at,
@@ -473,7 +488,9 @@ def _result(machine: Interpreter, returns: object, ports: effects.Ports, receive
     return Value()
 
 
-def _mutated(machine: Interpreter, entry: Entry, operation: effects.Call, receiver: Value | None, result: Value) -> Value:
+def _mutated(
+    machine: Interpreter, entry: Entry, operation: effects.Call, receiver: Value | None, result: Value
+) -> Value:
     """A call that changes its receiver in place does to it what it else would return."""
     if receiver is None:
         return result
@@ -487,7 +504,9 @@ def _mutated(machine: Interpreter, entry: Entry, operation: effects.Call, receiv
     if result is receiver:
         return receiver
     if receiver.column_of is not None:
-        indexing.overlay(receiver.column_of[0], (receiver.column_of[1],), result.all_learned, replace=not machine.branches)
+        indexing.overlay(
+            receiver.column_of[0], (receiver.column_of[1],), result.all_learned, replace=not machine.branches
+        )
     if result.rows:
         receiver.rows = result.rows if not machine.branches else receiver.rows | result.rows
     receiver.learned |= result.learned
@@ -566,7 +585,16 @@ def _construct_api(machine: Interpreter, entry: Entry, arguments: Arguments, key
         made.attributes.update({k: v for k, v in ports.items() if k not in made.attributes})
     _note(machine, operation, entry, entry)
     machine.emit(
-        site.scope, site.at, entry.roles or ("call",), entry.name, shown, None, made, operation.detail, True, site.statement
+        site.scope,
+        site.at,
+        entry.roles or ("call",),
+        entry.name,
+        shown,
+        None,
+        made,
+        operation.detail,
+        True,
+        site.statement,
     )
     return made
 
@@ -579,14 +607,22 @@ def attribute_of(machine: Interpreter, owner: Value, entry: Entry, at: Position,
     operation = effects.Call(machine, entry, None, {}, owner, result)
     if entry.effects:
         effects.carry_out(operation, entry.effects)
-    elif entry.returns == "arg:self" or (owner.rows and result.is_a("pandas.Series", "numpy.ndarray", "pandas.DataFrame")):
+    elif entry.returns == "arg:self" or (
+        owner.rows and result.is_a("pandas.Series", "numpy.ndarray", "pandas.DataFrame")
+    ):
         operation.result.rows = owner.rows
         operation.result.learned = owner.all_learned
         operation.result.strong = owner.strong
     operation.result.models = operation.result.models or owner.models
     if entry.roles:
         machine.emit(scope, at, entry.roles, entry.name, receiver=owner, result=operation.result)
-    if owner.rows and entry.returns and not operation.result.rows and not operation.result.learned and not entry.effects:
+    if (
+        owner.rows
+        and entry.returns
+        and not operation.result.rows
+        and not operation.result.learned
+        and not entry.effects
+    ):
         return operation.result
     return operation.result
 
@@ -617,14 +653,27 @@ def _method(
     duck = machine.knowledge.duck(name) if not receiver.types or receiver.is_a("super") else None
     if duck is not None:
         return invoke(machine, duck, "", receiver, arguments, keywords, site, strong=False)
-    made = combine(receiver) if receiver.is_a("pandas.DataFrame", "pandas.Series") else unknown(receiver, *arguments, *keywords.values())
+    made = (
+        combine(receiver)
+        if receiver.is_a("pandas.DataFrame", "pandas.Series")
+        else unknown(receiver, *arguments, *keywords.values())
+    )
     if receiver.is_a("pandas.DataFrame", "pandas.Series"):
         made.strong = False
     full = f"{receiver.types[0]}.{name}" if receiver.types else f"?.{name}"
     shown = {str(i): v.snapshot(site.names.get(str(i), "")) for i, v in enumerate(arguments)}
     shown |= {k: v.snapshot(site.names.get(k, "")) for k, v in keywords.items()}
     machine.emit(
-        site.scope, site.at, ("call",), full, shown, receiver, made, strong=False, statement=site.statement, receiver_name=site.receiver
+        site.scope,
+        site.at,
+        ("call",),
+        full,
+        shown,
+        receiver,
+        made,
+        strong=False,
+        statement=site.statement,
+        receiver_name=site.receiver,
     )
     return made
 
@@ -648,4 +697,16 @@ def _inherited(
     return step_in(machine, transform.ref, [receiver, *arguments[:1]], {}, site)
 
 
-__all__ = ["Selection", "Site", "call", "class_of", "construct", "decorate", "enter", "evaluate", "instance", "run", "step_in"]
+__all__ = [
+    "Selection",
+    "Site",
+    "call",
+    "class_of",
+    "construct",
+    "decorate",
+    "enter",
+    "evaluate",
+    "instance",
+    "run",
+    "step_in",
+]

@@ -40,7 +40,9 @@ def _config(machine: Interpreter, receiver: Value, name: str, arguments: Argumen
             machine, receiver, arguments[0].constant, site.scope, site.at, required=False, default=default
         )
     if name == "items" and receiver.elements:
-        return sequence("list", [sequence("tuple", [const(k), v]) for k, v in receiver.elements.items() if isinstance(k, str)])
+        return sequence(
+            "list", [sequence("tuple", [const(k), v]) for k, v in receiver.elements.items() if isinstance(k, str)]
+        )
     made = receiver.like()
     if name in ("items", "values", "keys", "update"):
         file, path = receiver.config or ("", ())
@@ -49,7 +51,13 @@ def _config(machine: Interpreter, receiver: Value, name: str, arguments: Argumen
             site.at,
             ("config_read",),
             file,
-            detail={"file": file, "key": (*path, "*"), "defined": True, "known": receiver.constant is not MISSING, "required": False},
+            detail={
+                "file": file,
+                "key": (*path, "*"),
+                "defined": True,
+                "known": receiver.constant is not MISSING,
+                "required": False,
+            },
         )
     return made
 
@@ -60,7 +68,13 @@ _CONFIG = frozenset({"get", "items", "values", "keys", "copy", "pop", "update", 
 def _append(machine: Interpreter, receiver: Value, arguments: Arguments, keywords: Keywords, site: Site) -> Value:
     for value in arguments[-1:]:
         if receiver.elements is not None:
-            if machine.loops and len(receiver.elements) >= 1 and value.is_data and value.attributes is None and value.held is None:
+            if (
+                machine.loops
+                and len(receiver.elements) >= 1
+                and value.is_data
+                and value.attributes is None
+                and value.held is None
+            ):
                 only = receiver.elements
                 last = next(reversed(only))
                 only[last] = join(only[last], value)
@@ -69,7 +83,13 @@ def _append(machine: Interpreter, receiver: Value, arguments: Arguments, keyword
         receiver.adopt(value)
         receiver.constant = MISSING
         if machine.loops and value.is_data:
-            machine.emit(site.scope, site.at, ("accumulate",), "append", {"value": value.snapshot(), "into": receiver.snapshot(site.receiver)})
+            machine.emit(
+                site.scope,
+                site.at,
+                ("accumulate",),
+                "append",
+                {"value": value.snapshot(), "into": receiver.snapshot(site.receiver)},
+            )
     return const(None)
 
 
@@ -96,7 +116,10 @@ def _get(machine: Interpreter, receiver: Value, arguments: Arguments, keywords: 
 
 def _items(machine: Interpreter, receiver: Value, arguments: Arguments, keywords: Keywords, site: Site) -> Value:
     if receiver.elements is not None:
-        pairs = [sequence("tuple", [const(k) if isinstance(k, str | int | float) else Value(), v]) for k, v in receiver.elements.items()]
+        pairs = [
+            sequence("tuple", [const(k) if isinstance(k, str | int | float) else Value(), v])
+            for k, v in receiver.elements.items()
+        ]
         return sequence("list", pairs)
     made = combine(receiver)
     made.types = ("list",)
@@ -169,7 +192,11 @@ def _join(machine: Interpreter, receiver: Value, arguments: Arguments, keywords:
     made = combine(receiver, *arguments)
     made.types = ("str",)
     items = arguments[0].constant if arguments else MISSING
-    if isinstance(receiver.constant, str) and isinstance(items, list | tuple) and all(isinstance(i, str) for i in items):
+    if (
+        isinstance(receiver.constant, str)
+        and isinstance(items, list | tuple)
+        and all(isinstance(i, str) for i in items)
+    ):
         joined = receiver.constant.join(items)
         if len(joined) <= 4096:
             made.constant = joined
@@ -204,7 +231,11 @@ def _file_write(machine: Interpreter, receiver: Value, arguments: Arguments, key
         "builtins.file.write",
         shown,
         receiver,
-        detail={"path": path.constant if isinstance(path.constant, str) else "{}", "mode": mode.constant if mode.constant is not MISSING else "", "writes": {"op": "writes", "value": "value"}},
+        detail={
+            "path": path.constant if isinstance(path.constant, str) else "{}",
+            "mode": mode.constant if mode.constant is not MISSING else "",
+            "writes": {"op": "writes", "value": "value"},
+        },
         statement=False,
     )
     return const(None)
@@ -217,7 +248,15 @@ def _file_read(machine: Interpreter, receiver: Value, arguments: Arguments, keyw
     made = Value(("str",))
     source = path.constant if isinstance(path.constant, str) else "{}"
     made.rows = effects.origin(machine, source, len(machine.events))
-    machine.emit(site.scope, site.at, ("read",), "builtins.file.read", receiver=receiver, result=made, detail={"path": source, "reads": {"op": "reads"}})
+    machine.emit(
+        site.scope,
+        site.at,
+        ("read",),
+        "builtins.file.read",
+        receiver=receiver,
+        result=made,
+        detail={"path": source, "reads": {"op": "reads"}},
+    )
     return made
 
 
@@ -268,7 +307,9 @@ def _add_argument(machine: Interpreter, receiver: Value, arguments: Arguments, k
 def _parse_args(machine: Interpreter, receiver: Value, arguments: Arguments, keywords: Keywords, site: Site) -> Value:
     made = Value(("argparse.Namespace",))
     made.attributes = dict(receiver.attributes or {})
-    machine.emit(site.scope, site.at, ("config_load",), "argparse.ArgumentParser.parse_args", receiver=receiver, result=made)
+    machine.emit(
+        site.scope, site.at, ("config_load",), "argparse.ArgumentParser.parse_args", receiver=receiver, result=made
+    )
     return made
 
 
@@ -312,7 +353,20 @@ _STRING: dict[str, _Method] = {
     "upper": _case(str.upper),
     "strip": _case(str.strip),
     "title": _case(str.title),
-    **{n: _text for n in ("replace", "rstrip", "lstrip", "encode", "decode", "zfill", "capitalize", "removesuffix", "removeprefix")},
+    **{
+        n: _text
+        for n in (
+            "replace",
+            "rstrip",
+            "lstrip",
+            "encode",
+            "decode",
+            "zfill",
+            "capitalize",
+            "removesuffix",
+            "removeprefix",
+        )
+    },
     **{n: (lambda m, r, a, k, s: Value(("bool",))) for n in ("startswith", "endswith", "isdigit", "isalpha")},
 }
 _FILE: dict[str, _Method] = {

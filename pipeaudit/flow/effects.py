@@ -24,7 +24,13 @@ class Call:
     __slots__ = ("detail", "entry", "event", "machine", "owner", "ports", "receiver", "result", "scalar")
 
     def __init__(
-        self, machine: Interpreter, entry: Entry, owner: Entry | None, ports: Ports, receiver: Value | None, result: Value
+        self,
+        machine: Interpreter,
+        entry: Entry,
+        owner: Entry | None,
+        ports: Ports,
+        receiver: Value | None,
+        result: Value,
     ) -> None:
         self.machine = machine
         self.entry = entry
@@ -90,7 +96,11 @@ def _agrees(constant: object, wanted: object, value: Value | None) -> bool | Non
     if isinstance(wanted, str) and wanted.startswith("type:"):
         return value is not None and value.is_a(*wanted[5:].split("|"))
     if wanted in ("many", "list"):
-        return None if constant is MISSING and not (value and value.elements) else isinstance(constant, list | tuple) or bool(value and value.elements)
+        return (
+            None
+            if constant is MISSING and not (value and value.elements)
+            else isinstance(constant, list | tuple) or bool(value and value.elements)
+        )
     if wanted == "stat":
         return bool(value is not None and value.learned)
     if constant is MISSING:
@@ -160,7 +170,11 @@ def carry_out(call: Call, effects: tuple[Mapping[str, Any], ...]) -> None:
 
 def _reads(call: Call, effect: Mapping[str, Any]) -> None:
     source = call.detail["path"] = path_of(call.port(effect.get("path")))
-    loaded = call.machine.load_config(source) if "config_load" in call.entry.roles and "{}" not in source and source else None
+    loaded = (
+        call.machine.load_config(source)
+        if "config_load" in call.entry.roles and "{}" not in source and source
+        else None
+    )
     if loaded is not None:
         made = call.machine.plain_value(loaded)
         made.config = (source, ())
@@ -218,12 +232,18 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
     if call.entry.mutates or effect.get("to") == "self":
         target = call.result
     target = call.result
+    kind = effect.get("rows", "same")
+    _keep_parts(call, target, kind)
     if not any(s.is_data for s in sources):
         return
-    kind = effect.get("rows", "same")
     flowed = combine(*sources)
     rows = flowed.rows
-    if kind == "same" and call.receiver is not None and call.receiver.rows and "self" in _names(effect.get("from", ["self"])):
+    if (
+        kind == "same"
+        and call.receiver is not None
+        and call.receiver.rows
+        and "self" in _names(effect.get("from", ["self"]))
+    ):
         rows = call.receiver.rows
     if kind == "reduce":
         _reduce(call, effect, flowed)
@@ -233,7 +253,16 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
     what = effect.get("learn")
     if what and effect.get("mix") in ("all", "group") and not effect.get("benign"):
         learned |= frozenset(
-            {Learned(flowed.rows, what, bool(effect.get("supervised")), call.event, flowed.strong, effect.get("impact", "low"))}
+            {
+                Learned(
+                    flowed.rows,
+                    what,
+                    bool(effect.get("supervised")),
+                    call.event,
+                    flowed.strong,
+                    effect.get("impact", "low"),
+                )
+            }
         )
     if "impute" in call.entry.roles:
         learned = _retagged(learned, flowed_from_arguments(call), "imputation")
@@ -246,7 +275,6 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
         value.output = str(effect["output"]) if flowed.output and "output" in effect else value.output or flowed.output
         value.constant = MISSING
     _keep_columns(call, target, learned, flowed, kind)
-    _keep_parts(call, target, kind)
 
 
 def _keep_parts(call: Call, target: Value, kind: str) -> None:
@@ -282,7 +310,8 @@ def flowed_from_arguments(call: Call) -> frozenset[Learned]:
 def _retagged(learned: frozenset[Learned], which: frozenset[Learned], what: str) -> frozenset[Learned]:
     """A mean that fills gaps is an imputation."""
     changed = frozenset(
-        Learned(i.rows, what, i.supervised, i.event, i.strong, i.impact) if i.what == "manual" and i in which else i for i in learned
+        Learned(i.rows, what, i.supervised, i.event, i.strong, i.impact) if i.what == "manual" and i in which else i
+        for i in learned
     )
     return changed
 
@@ -379,7 +408,9 @@ def statistic(machine: Interpreter, value: Value, what: str, event: int | None =
 # ---- learning and applying ------------------------------------------------------------------------------------------
 
 
-def learns(machine: Interpreter, value: Value | None, owner: Entry | None, depth: int = 0) -> tuple[str, bool, str] | None:
+def learns(
+    machine: Interpreter, value: Value | None, owner: Entry | None, depth: int = 0
+) -> tuple[str, bool, str] | None:
     """What an object learns when it is fitted: kind, whether by the target, impact; None for nothing of weight."""
     if owner is None:
         return None
@@ -412,7 +443,13 @@ def _learn(call: Call, effect: Mapping[str, Any]) -> None:
         return
     _rooted(call, source)
     found = learns(call.machine, receiver, call.owner)
-    if found is None and effect.get("what") and effect["what"] != "none" and not effect.get("benign") and not (call.owner and call.owner.learns.get("benign")):
+    if (
+        found is None
+        and effect.get("what")
+        and effect["what"] != "none"
+        and not effect.get("benign")
+        and not (call.owner and call.owner.learns.get("benign"))
+    ):
         found = (effect["what"], bool(effect.get("supervised")), effect.get("impact", "low"))
     new = source.all_learned
     if found is not None and source.rows:
@@ -449,7 +486,13 @@ def _parts(call: Call, effect: Mapping[str, Any]) -> list[str]:
     sizes = call.port(effect.get("count") or effect.get("cuts"))
     if sizes is None or len(named) < 3:
         return named
-    length = len(sizes.elements) if sizes.elements is not None else len(sizes.constant) if isinstance(sizes.constant, list | tuple) else 0
+    length = (
+        len(sizes.elements)
+        if sizes.elements is not None
+        else len(sizes.constant)
+        if isinstance(sizes.constant, list | tuple)
+        else 0
+    )
     if "cuts" in effect:
         length = length + 1 if length else sizes.constant if isinstance(sizes.constant, int) else 0
     if length in (0, 2):
@@ -569,7 +612,11 @@ def _is_steering(machine: Interpreter, value: Value) -> bool:
         entry = machine.knowledge.entry(type_name)
         for effect in entry.effects if entry is not None else ():
             if effect["op"] == "callback" and effect.get("steers", True):
-                return holds(effect.get("when"), value.attributes or {}, entry) is not False if entry is not None else False
+                return (
+                    holds(effect.get("when"), value.attributes or {}, entry) is not False
+                    if entry is not None
+                    else False
+                )
     return False
 
 
@@ -585,7 +632,9 @@ def _predict(call: Call, effect: Mapping[str, Any]) -> None:
     output = effect.get("output", "value")
     owner = call.owner
     if output == "label" and owner is not None and owner.hard_labels:
-        output = {"regressor": "value", "booster": "score", "cluster": "value", "outlier": "value"}.get(owner.hard_labels, "label")
+        output = {"regressor": "value", "booster": "score", "cluster": "value", "outlier": "value"}.get(
+            owner.hard_labels, "label"
+        )
         if owner.hard_labels == "held" and model is not None:
             output = _held_output(call.machine, model)
     result.output = output

@@ -85,7 +85,9 @@ def member(machine: Interpreter, module: Module, name: str) -> Value:
     found = names_of(machine, module).get(name)
     if found is not None:
         return force(machine, found.ref) if isinstance(found.ref, Lazy) else found
-    inner = machine.find_module(f"{module.path}:.{name}" if module.path.endswith("__init__.py") else f"{module.path}/:{name}")
+    inner = machine.find_module(
+        f"{module.path}:.{name}" if module.path.endswith("__init__.py") else f"{module.path}/:{name}"
+    )
     if inner is not None:
         return Value(("module",), ref=ModuleRef(inner))
     return Value()

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 from pipeaudit.flow.events import MISSING, Learned
 from pipeaudit.flow.rows import Rows
 from pipeaudit.flow.text import key, written
-from pipeaudit.flow.values import NO_ROWS, NOTHING, Api, Bound, Indexer, Length, Selection, Value, combine, const, sequence
+from pipeaudit.flow.values import (
+    NO_ROWS,
+    NOTHING,
+    Api,
+    Bound,
+    Indexer,
+    Length,
+    Selection,
+    Value,
+    combine,
+    const,
+    sequence,
+)
 
 if TYPE_CHECKING:
     from pipeaudit.flow.interpret import Interpreter
@@ -37,7 +49,13 @@ def subset(machine: Interpreter, rows: frozenset[int], how: str, kind: str = "su
 
 
 def part_rows(
-    machine: Interpreter, rows: frozenset[int], split: int, part: str, role: str, event: int = -1, shuffled: bool = False
+    machine: Interpreter,
+    rows: frozenset[int],
+    split: int,
+    part: str,
+    role: str,
+    event: int = -1,
+    shuffled: bool = False,
 ) -> frozenset[int]:
     """The rows of one part of a split."""
     if not rows:
@@ -57,8 +75,10 @@ def _selected(machine: Interpreter, owner: Value, index: Value, expression: Expr
     ref = index.ref
     if isinstance(ref, Selection) and (index.mask is None or ref.split >= 0):
         if ref.token >= 0 and ref.split < 0:
-            return frozenset((ref.token,)) if machine.rows.ancestors(ref.token) & owner.rows else subset(
-                machine, owner.rows, f"index|{ref.token}"
+            return (
+                frozenset((ref.token,))
+                if machine.rows.ancestors(ref.token) & owner.rows
+                else subset(machine, owner.rows, f"index|{ref.token}")
             )
         return part_rows(machine, owner.rows, ref.split, ref.part, ref.role, shuffled=True)
     if index.mask is not None:
@@ -77,7 +97,9 @@ def _selected(machine: Interpreter, owner: Value, index: Value, expression: Expr
         return subset(machine, owner.rows, f"index|{key(expression)}")
     if expression[0] == "const":
         return owner.rows
-    return subset(machine, owner.rows, f"index|{key(expression)}", "sub" if owner.is_a(FRAME, SERIES, ARRAY) else "unknown")
+    return subset(
+        machine, owner.rows, f"index|{key(expression)}", "sub" if owner.is_a(FRAME, SERIES, ARRAY) else "unknown"
+    )
 
 
 def _put_apart(machine: Interpreter, rows: frozenset[int], index: Value) -> frozenset[int]:
@@ -201,7 +223,13 @@ def _any_of(owner: Value) -> Value:
 
 
 def config_member(
-    machine: Interpreter, owner: Value, name: object, scope: Scope, at: Position, required: bool, default: Value | None = None
+    machine: Interpreter,
+    owner: Value,
+    name: object,
+    scope: Scope,
+    at: Position,
+    required: bool,
+    default: Value | None = None,
 ) -> Value:
     """A key of a loaded configuration; the event says whether the file has it."""
     assert owner.config is not None
@@ -266,7 +294,9 @@ def _carry_filter(made: Value, index: Value) -> None:
     """A filter built from statistics of all rows puts what it learned into the rows that it lets through."""
     if index.learned and not isinstance(index.ref, Selection):
         made.learned |= frozenset(
-            Learned(item.rows, "outlier" if item.what == "manual" else item.what, item.supervised, item.event, item.strong)
+            Learned(
+                item.rows, "outlier" if item.what == "manual" else item.what, item.supervised, item.event, item.strong
+            )
             for item in index.learned
             if item.what in ("manual", "outlier")
         )
@@ -342,7 +372,9 @@ def item(machine: Interpreter, source: Value, scope: Scope | None) -> Value:
         return _any_of(source)
     if any(machine.is_splitter(type_name) for type_name in source.types):
         split = machine.new_split()
-        return sequence("tuple", [Value((ARRAY,), ref=Selection(NO_ROWS, split, part, "fold")) for part in ("train", "test")])
+        return sequence(
+            "tuple", [Value((ARRAY,), ref=Selection(NO_ROWS, split, part, "fold")) for part in ("train", "test")]
+        )
     described = _catalogued(machine, source, "__iter__", Value())
     if described is not None and source.is_data:
         for value in [described, *(described.elements or {}).values()]:
@@ -520,7 +552,9 @@ def _report_chain(machine: Interpreter, inner: Expression, index: Value, scope: 
     base_expression, first = inner[2], inner[3]
     through = base_expression[0] == "attr" and base_expression[3] in ("loc", "iloc", "ix")
     root = machine.eval(base_expression[2] if through else base_expression, scope)
-    if FRAME not in root.types or (through and first[0] == "tuple" and first[1] and first[1][0][0] in ("const", "name")):
+    if FRAME not in root.types or (
+        through and first[0] == "tuple" and first[1] and first[1][0][0] in ("const", "name")
+    ):
         return
     kind = "mask" if first[0] in ("compare", "binary", "unary") else "column" if first[0] == "const" else "index"
     machine.emit(

@@ -618,7 +618,10 @@ class Interpreter:
                 at,
                 ("compare",),
                 operators[0],
-                {str(i): v.snapshot(indexing.written(e)) for i, (v, e) in enumerate(zip(values, (left, *rights), strict=True))},
+                {
+                    str(i): v.snapshot(indexing.written(e))
+                    for i, (v, e) in enumerate(zip(values, (left, *rights), strict=True))
+                },
                 detail={"nan": tuple(_nan_name(v, e) for v, e in zip(values, (left, *rights), strict=True))},
             )
         return made
@@ -663,7 +666,12 @@ class Interpreter:
     _last_known = False
 
     def _loop(
-        self, loops: tuple[Any, ...], depth: int, scope: Scope, elements: tuple[Expression, ...], results: list[list[Value]]
+        self,
+        loops: tuple[Any, ...],
+        depth: int,
+        scope: Scope,
+        elements: tuple[Expression, ...],
+        results: list[list[Value]],
     ) -> None:
         """The nested loops of a comprehension, innermost elements into `results`."""
         target, iterable, tests = loops[depth]
@@ -760,7 +768,11 @@ def _is_nan(value: Value) -> bool:
         return True
     if isinstance(value.constant, float):
         return value.constant != value.constant
-    return value.elements is not None and not value.rows and any(_is_nan(v) for v in value.elements.values() if v.elements is None)
+    return (
+        value.elements is not None
+        and not value.rows
+        and any(_is_nan(v) for v in value.elements.values() if v.elements is None)
+    )
 
 
 def _nan_name(value: Value, expression: Expression) -> str:
@@ -785,7 +797,9 @@ def _is_static(function: Function) -> bool:
 
 def _is_property(function: Function) -> bool:
     return any(
-        decorator == ("name", "property") or (decorator[0] == "attr" and decorator[3] == "cached_property") or decorator == ("name", "cached_property")
+        decorator == ("name", "property")
+        or (decorator[0] == "attr" and decorator[3] == "cached_property")
+        or decorator == ("name", "cached_property")
         for decorator in function.decorators
     )
 

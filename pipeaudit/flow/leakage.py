@@ -61,7 +61,9 @@ def trainings(events: Events) -> list[Training]:
             models = _tuple(detail.get("models"))
             made.append(Training(event, models, rows, features))
         elif "backward" in event.roles:
-            loss = event.receiver if event.receiver is not None and event.receiver.models else event.arguments.get("loss")
+            loss = (
+                event.receiver if event.receiver is not None and event.receiver.models else event.arguments.get("loss")
+            )
             if loss is not None and loss.models:
                 made.append(Training(event, loss.models, loss.rows, loss))
     return made
@@ -86,7 +88,9 @@ def evaluations(events: Events) -> list[Evaluation]:
         internal = detail.get("internal_split")
         if isinstance(internal, dict) and internal.get("rows"):
             rows = frozenset(_tuple(internal["rows"]))
-            made.append(Evaluation(event, _tuple(internal.get("models")), rows, "tail" if internal.get("tail") else "cv"))
+            made.append(
+                Evaluation(event, _tuple(internal.get("models")), rows, "tail" if internal.get("tail") else "cv")
+            )
     return made
 
 
@@ -203,7 +207,14 @@ def _internal_leaks(events: Events) -> list[Leak]:
         for item in data.learned:
             if item.what != "resampling" and events.rows.overlap(item.rows, evaluation.rows):
                 made = Training(evaluation.event, evaluation.models, evaluation.rows, data)
-                _keep(events, best, item, made, evaluation, events.rows.within(item.rows, evaluation.rows) and _is_part(events, item))
+                _keep(
+                    events,
+                    best,
+                    item,
+                    made,
+                    evaluation,
+                    events.rows.within(item.rows, evaluation.rows) and _is_part(events, item),
+                )
     return [best[key] for key in sorted(best)]
 
 
@@ -269,7 +280,9 @@ def overlaps(events: Events) -> list[Judged]:
     for pairs in by_training.values():
         if any(_clears(events, pair) for pair in pairs):
             continue
-        reported = [p for p in pairs if _smaller(events, p)] or [p for p in pairs if p.evaluation.how in ("metric", "score")]
+        reported = [p for p in pairs if _smaller(events, p)] or [
+            p for p in pairs if p.evaluation.how in ("metric", "score")
+        ]
         reported.sort(key=lambda p: _RANK[p.evaluation.how])
         if reported and not _of_parameters(events, reported[0]):
             found.append(reported[0])
@@ -317,7 +330,7 @@ def _test_reuse(events: Events) -> list[Reuse]:
         groups.setdefault(_place_of_cut(events, evaluation.rows), []).append(pair)
     found: list[Reuse] = []
     for place, pairs in groups.items():
-        fits = {(pair.training.event.id, pair.training.models) for pair in pairs}
+        fits = {(pair.training.event.id, pair.training.models) for pair in pairs if pair.training.event.strong}
         in_loop = any(_varies_in_loop(events, pair) for pair in pairs)
         if len(fits) < 2 and not in_loop:
             continue
@@ -332,7 +345,9 @@ def _place_of_cut(events: Events, rows: frozenset[int]) -> object:
     """The same for rows that the same statement put aside: on each turn of a loop, and for windows of them."""
     places: list[object] = []
     for token in sorted(rows):
-        part = next((a for a in sorted(events.rows.ancestors(token), reverse=True) if events.rows[a].kind == "part"), token)
+        part = next(
+            (a for a in sorted(events.rows.ancestors(token), reverse=True) if events.rows[a].kind == "part"), token
+        )
         event = events.with_id(events.rows[part].event)
         if event is None or events.rows[part].kind != "part":
             places.append(part)
@@ -377,9 +392,19 @@ def steered_by_test(events: Events) -> list[Steered]:
             continue
         detail = pair.training.event.detail.get("train")
         stops = detail.get("steers") if isinstance(detail, dict) else None
-        reports = [p.evaluation for p in pairs if p.training.event.id == pair.training.event.id and p.evaluation.how != "steer"]
-        on_same = [r for r in reports if events.rows.overlap(r.rows, pair.evaluation.rows) and not events.rows.within(r.rows, pair.training.rows)]
-        clean = [r for r in reports if events.rows.disjoint(r.rows, pair.evaluation.rows) and events.rows.disjoint(r.rows, pair.training.rows)]
+        reports = [
+            p.evaluation for p in pairs if p.training.event.id == pair.training.event.id and p.evaluation.how != "steer"
+        ]
+        on_same = [
+            r
+            for r in reports
+            if events.rows.overlap(r.rows, pair.evaluation.rows) and not events.rows.within(r.rows, pair.training.rows)
+        ]
+        clean = [
+            r
+            for r in reports
+            if events.rows.disjoint(r.rows, pair.evaluation.rows) and events.rows.disjoint(r.rows, pair.training.rows)
+        ]
         if on_same and not clean:
             report = min(on_same, key=lambda r: (_RANK[r.how], r.event.id))
             strong = pair.training.event.strong and report.event.strong
@@ -405,3 +430,45 @@ def _choice(events: Events, pairs: list[Judged]) -> Event | None:
             if test is not None and judging & set(test.metrics) and event.loops:
                 return event
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """What `first` fitted on training rows is fitted `again` on rows that only judge."""
+
+    first: Event
+    again: Event
+    evaluation: Evaluation
+    strong: bool
+
+
+def refits(events: Events) -> list[Refit]:
+    """Transformers of one kind, fitted on the training rows and once more on the rows that judge the same model."""
+    fits = [e for e in events if "learned" in e.detail and e.receiver is not None]
+    found: dict[int, Refit] = {}
+    for pair in judged(events):
+        if pair.evaluation.how in ("cv", "tail", "steer") or not held_out(events, pair.training, pair.evaluation):
+            continue
+        for again in fits:
+            rows = _tuple(again.detail.get("fit_rows"))
+            if again.id in found or not rows or not events.rows.within(rows, pair.evaluation.rows):
+                continue
+            if not events.rows.within(pair.evaluation.rows, rows):
+                continue
+            for first in fits:
+                same = (
+                    first.receiver is not None
+                    and again.receiver is not None
+                    and first.receiver.types == again.receiver.types
+                )
+                earlier = frozenset(_tuple(first.detail.get("fit_rows")))
+                if (
+                    same
+                    and first.id < again.id
+                    and events.rows.within(pair.training.rows, earlier)
+                    and not events.rows.within(rows, earlier)
+                ):
+                    strong = again.strong and first.strong and pair.evaluation.event.strong
+                    found[again.id] = Refit(first, again, pair.evaluation, strong)
+                    break
+    return [found[key] for key in sorted(found)]

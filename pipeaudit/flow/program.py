@@ -120,7 +120,9 @@ class Runner:
                 else:
                     machine.run(block.body, scope)
         except OutOfSteps:
-            self.problems.append(Problem(path, 1, f"analysis stopped after {self.steps} steps: the rest of the program is unknown"))
+            self.problems.append(
+                Problem(path, 1, f"analysis stopped after {self.steps} steps: the rest of the program is unknown")
+            )
         except RecursionError:
             self.problems.append(Problem(path, 1, "expressions nest too deep: the rest of the program is unknown"))
         self.entered_elsewhere.update(machine.entered)
@@ -146,15 +148,22 @@ class Runner:
                     continue
                 _run_alone(machine, function, closure, owner)
         except OutOfSteps:
-            self.problems.append(Problem(module.path, 1, f"analysis stopped after {self.steps} steps: the rest of the program is unknown"))
+            self.problems.append(
+                Problem(
+                    module.path, 1, f"analysis stopped after {self.steps} steps: the rest of the program is unknown"
+                )
+            )
         except RecursionError:
-            self.problems.append(Problem(module.path, 1, "expressions nest too deep: the rest of the program is unknown"))
+            self.problems.append(
+                Problem(module.path, 1, "expressions nest too deep: the rest of the program is unknown")
+            )
 
     def events(self, machine: Interpreter) -> Events:
         module: Module = machine.module
         assert module.scope is not None
         functions = tuple(
-            (closure.function.name, Location(module.path, f.at[0], f.at[1] + 1)) for f, closure, _ in _definitions(module.scope, module.path)
+            (closure.function.name, Location(module.path, f.at[0], f.at[1] + 1))
+            for f, closure, _ in _definitions(module.scope, module.path)
         )
         return Events(
             module.path,
@@ -184,7 +193,9 @@ def _definitions(scope: Scope, path: str) -> list[tuple[Function, Closure, Class
 
 def _run_alone(machine: Interpreter, function: Function, closure: Closure, owner: ClassRef | None) -> None:
     """One function on arguments of which nothing is known but that they are rows of their own."""
-    inner = Scope(closure.scope.module, closure.scope, f"{owner.definition.name}.{function.name}" if owner else function.name)
+    inner = Scope(
+        closure.scope.module, closure.scope, f"{owner.definition.name}.{function.name}" if owner else function.name
+    )
     inner.cell = closure.scope.cell
     inner.returns = []
     for position, parameter in enumerate(function.parameters):

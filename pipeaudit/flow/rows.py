@@ -111,9 +111,7 @@ class RowTable:
         return all(self._apart(a, b) for a in left for b in right)
 
     def _apart(self, left: int, right: int) -> bool:
-        return any(
-            self.exclude(a, b) for a in self.ancestors(left) for b in self.ancestors(right) if a != b
-        )
+        return any(self.exclude(a, b) for a in self.ancestors(left) for b in self.ancestors(right) if a != b)
 
     def exclude(self, a: int, b: int) -> bool:
         """Whether these two sets themselves, not what they were taken from, were made to share no row."""

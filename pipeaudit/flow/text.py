@@ -30,7 +30,9 @@ def _text(expression: Expression, depth: int) -> str:
         return f"{_text(expression[2], depth + 1)}.{expression[3]}"
     if kind == "call":
         arguments = [_text(a, depth + 1) for a in expression[3]]
-        arguments += [f"{name}={_text(v, depth + 1)}" if name else f"**{_text(v, depth + 1)}" for name, v in expression[4]]
+        arguments += [
+            f"{name}={_text(v, depth + 1)}" if name else f"**{_text(v, depth + 1)}" for name, v in expression[4]
+        ]
         return f"{_text(expression[2], depth + 1)}({', '.join(arguments)})"
     if kind == "index":
         inner = expression[3]

@@ -43,7 +43,9 @@ class Closure:
 
     __slots__ = ("function", "scope", "receiver", "owner")
 
-    def __init__(self, function: Function, scope: Any, receiver: Value | None = None, owner: ClassRef | None = None) -> None:
+    def __init__(
+        self, function: Function, scope: Any, receiver: Value | None = None, owner: ClassRef | None = None
+    ) -> None:
         self.function = function
         self.scope = scope
         self.receiver = receiver
@@ -343,7 +345,8 @@ def join(left: Value, right: Value) -> Value:
         keys = {*(left.overlay or ()), *(right.overlay or ())}
         made.learned = left.learned | right.learned
         made.overlay = {
-            k: (left.overlay or {}).get(k, left.learned) | (right.overlay or {}).get(k, right.learned) for k in sorted(keys)
+            k: (left.overlay or {}).get(k, left.learned) | (right.overlay or {}).get(k, right.learned)
+            for k in sorted(keys)
         }
     if left.columns == right.columns:
         made.columns = left.columns

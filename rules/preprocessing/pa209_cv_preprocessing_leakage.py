@@ -60,7 +60,9 @@ def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
     Source: Kapoor and Narayanan, leakage L1.2 and L1.3.
     """
     for leak in internal_leaks(events):
-        learner = leak.fit.receiver.name if leak.fit.receiver and leak.fit.receiver.name else leak.fit.name.rpartition(".")[2]
+        learner = (
+            leak.fit.receiver.name if leak.fit.receiver and leak.fit.receiver.name else leak.fit.name.rpartition(".")[2]
+        )
         inside = leak.inside_train and not leak.learned.supervised
         yield Match(
             leak.fit.at,

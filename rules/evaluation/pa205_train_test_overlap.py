@@ -1,0 +1,67 @@
+from pipeaudit.rule import (
+    Confidence,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    StageKind,
+    overlaps,
+    rule,
+)
+
+
+@rule(
+    "PA205",
+    Severity.ERROR,
+    ceiling=Confidence.HIGH,
+    stage=StageKind.EVALUATION,
+    controls=("TRN-4", "EVL-1", "TRB-1"),
+    tier="core",
+    scope=Scope.FILE,
+)
+def train_test_overlap(events: Events) -> Iterator[Match]:
+    """A model is only ever evaluated on rows that it was trained on.
+
+    Such a figure says how well the model remembers, not how well it predicts.
+
+    Bad:
+
+        import pandas as pd
+        from sklearn.metrics import accuracy_score
+        from sklearn.tree import DecisionTreeClassifier
+
+        rows = pd.read_csv("rows.csv")
+        X, y = rows.drop(columns="label"), rows["label"]
+        model = DecisionTreeClassifier(random_state=0).fit(X, y)
+        print(accuracy_score(y, model.predict(X)))
+
+    Good:
+
+        import pandas as pd
+        from sklearn.metrics import accuracy_score
+        from sklearn.model_selection import train_test_split
+        from sklearn.tree import DecisionTreeClassifier
+
+        rows = pd.read_csv("rows.csv")
+        X, X_test, y, y_test = train_test_split(rows.drop(columns="label"), rows["label"], random_state=0)
+        model = DecisionTreeClassifier(random_state=0).fit(X, y)
+        print(accuracy_score(y, model.predict(X)), accuracy_score(y_test, model.predict(X_test)))
+
+    Fix: evaluate on rows that were held out, or by cross-validation.
+
+    Not seen: an evaluation in another program. A training figure beside a held-out one is normal and not meant here.
+
+    Source: Kapoor and Narayanan, leakage L1.1.
+    """
+    for pair in overlaps(events):
+        strong = pair.training.event.strong and pair.evaluation.event.strong and pair.evaluation.how != "predict"
+        yield Match(
+            pair.evaluation.event.at,
+            f"the model is evaluated on rows that it was trained on at line {pair.training.event.at.line}, and on no others",
+            confidence=Confidence.HIGH if strong else Confidence.MEDIUM,
+            related=(Related(pair.training.event.at, "trained on the same rows"),),
+            fix="Hold rows out before training, or use cross-validation.",
+            symbol=pair.evaluation.event.function,
+        )

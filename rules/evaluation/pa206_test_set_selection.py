@@ -1,0 +1,76 @@
+from pipeaudit.rule import (
+    Confidence,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    StageKind,
+    test_reuse,
+    rule,
+)
+
+
+@rule(
+    "PA206",
+    Severity.ERROR,
+    ceiling=Confidence.HIGH,
+    stage=StageKind.EVALUATION,
+    controls=("TRN-4", "TRN-2", "EVL-1", "TRB-1"),
+    tier="default",
+    scope=Scope.FILE,
+)
+def test_set_selection(events: Events) -> Iterator[Match]:
+    """A model or setting is chosen by its score on the rows that then report it.
+
+    The best of many scores on one test set is too good by chance alone.
+
+    Bad:
+
+        import pandas as pd
+        from sklearn.model_selection import train_test_split
+        from sklearn.tree import DecisionTreeClassifier
+
+        rows = pd.read_csv("rows.csv")
+        X_train, X_test, y_train, y_test = train_test_split(rows.drop(columns="label"), rows["label"], random_state=0)
+        best = 0
+        for depth in range(1, 20):
+            model = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X_train, y_train)
+            score = model.score(X_test, y_test)
+            if score > best:
+                best, kept = score, model
+        print(best)
+
+    Good:
+
+        import pandas as pd
+        from sklearn.model_selection import GridSearchCV, train_test_split
+        from sklearn.tree import DecisionTreeClassifier
+
+        rows = pd.read_csv("rows.csv")
+        X_train, X_test, y_train, y_test = train_test_split(rows.drop(columns="label"), rows["label"], random_state=0)
+        search = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": range(1, 20)}).fit(X_train, y_train)
+        print(search.score(X_test, y_test))
+
+    Fix: choose by cross-validation or on a validation part; touch the test part once.
+
+    Not seen: a choice that a person makes by looking at printed scores (PA207).
+
+    Source: Yang et al., ASE 2022 (multi-test leakage).
+    """
+    for reuse in test_reuse(events):
+        if reuse.chosen is None:
+            continue
+        first = reuse.pairs[0].evaluation.event
+        yield Match(
+            first.at,
+            f"the choice at line {reuse.chosen.at.line} is made by this score, on rows that then report the result",
+            confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
+            related=(
+                Related(reuse.pairs[0].training.event.at, "each candidate is trained here"),
+                Related(reuse.chosen.at, "the best by this score is kept"),
+            ),
+            fix="Choose on a validation part or by cross-validation, and report on rows that chose nothing.",
+            symbol=first.function,
+        )
