@@ -1,3 +1,4 @@
+from itertools import pairwise
 from posixpath import basename, dirname, join, normpath
 
 from pipeaudit.rule import (
@@ -67,8 +68,8 @@ def missing_input(project: Project) -> Iterator[Match]:
 
     Fix: add the stage that makes it, track it (`dvc add`, Git LFS), or mend the name.
 
-    Not seen: paths that are computed, files that only exist where the stage runs, and folders that git ignores. A read of
-    code counts where it loads a model without a condition, and the repository tells of no download.
+    Not seen: paths that are computed, files that only exist where the stage runs, and folders that git ignores. A read
+    of code counts where it loads a model without a condition, and the repository tells of no download.
 
     Source: Sculley et al. 2015, undeclared dependencies.
     """
@@ -147,8 +148,7 @@ def _started(command: str, folder: str) -> Iterator[str]:
         if invocation.kind in ("script", "notebook", "shell") and invocation.path and not invocation.wrappers:
             yield normpath(join(folder, invocation.path))
         if invocation.tool in ("pip", "pip3", "uv") or invocation.target == "pip":
-            words = invocation.arguments
-            for option, value in zip(words, words[1:], strict=False):
+            for option, value in pairwise(invocation.arguments):
                 if option in ("-r", "--requirement", "-c", "--constraint"):
                     yield normpath(join(here, value))
 
@@ -164,25 +164,19 @@ def _is_nowhere(project: Project, path: str) -> bool:
 
 def _renamed(project: Project) -> Iterator[Match]:
     """A model that is loaded under a name that differs in a letter from the one under which it is saved."""
+    readers = [reader for reader in project.read if not is_test(reader.program)]
+    unmade = [r for r in readers if not any(same_file(writer, r) is not False for writer in project.written)]
     for writer in project.written:
-        if (
-            not writer.is_model
-            or is_test(writer.program)
-            or any(same_file(writer, r) is not False for r in project.read)
-        ):
-            continue
-        for reader in project.read:
-            if not is_test(reader.program) and _differs_by_a_letter(writer.name, reader.name):
-                if not any(same_file(other, reader) is not False for other in project.written):
-                    yield Match(
-                        reader.event.at,
-                        f"`{reader.name}` is loaded, and nothing writes it; what is written is `{writer.name}`",
-                        confidence=Confidence.MEDIUM,
-                        related=(Related(writer.event.at, f"`{writer.name}` is written here, and read by nobody"),),
-                        fix="Use one name.",
-                        symbol=reader.event.function,
-                    )
-                    break
+        if writer.is_model and not any(same_file(writer, reader) is not False for reader in readers):
+            for reader in [each for each in unmade if _differs_by_a_letter(writer.name, each.name)][:1]:
+                yield Match(
+                    reader.event.at,
+                    f"`{reader.name}` is loaded, and nothing writes it; what is written is `{writer.name}`",
+                    confidence=Confidence.MEDIUM,
+                    related=(Related(writer.event.at, f"`{writer.name}` is written here, and read by nobody"),),
+                    fix="Use one name.",
+                    symbol=reader.event.function,
+                )
 
 
 def _differs_by_a_letter(one: str, other: str) -> bool:
@@ -202,12 +196,7 @@ def _loaded(project: Project) -> Iterator[Match]:
         return
     seen = set()
     for reader in project.read:
-        if (
-            reader.is_model
-            and _is_script(project, reader)
-            and not _has_source(project, reader)
-            and reader.name not in seen
-        ):
+        if reader.name not in seen and _is_script(project, reader) and not _has_source(project, reader):
             seen.add(reader.name)
             yield Match(
                 reader.event.at,
@@ -220,7 +209,13 @@ def _loaded(project: Project) -> Iterator[Match]:
 
 def _is_script(project: Project, reader: Touch) -> bool:
     known = project.programs[reader.program]
-    return known.live and not known.is_notebook and not is_test(reader.program) and not reader.event.conditional
+    return (
+        reader.is_model
+        and known.live
+        and not known.is_notebook
+        and not is_test(reader.program)
+        and not reader.event.conditional
+    )
 
 
 def _has_source(project: Project, reader: Touch) -> bool:
