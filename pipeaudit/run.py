@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -20,6 +21,10 @@ from pipeaudit.tree import Tree
 
 if TYPE_CHECKING:
     from pipeaudit.model.audit import Audit
+
+
+# An analysis builds millions of objects that live to its end; looking through them for garbage would double its cost.
+_RARE_COLLECTIONS = (200_000, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def run(request: Request, renderers: Mapping[str, str], presentation: Presentati
     if known is not None:
         store.close()
         return replace(known, tracked=tracked)
+    gc.set_threshold(*_RARE_COLLECTIONS)
     from pipeaudit import engine
 
     finished, failures = engine.audit(request, found, tree, store)
