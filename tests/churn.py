@@ -41,7 +41,8 @@ SIGNED = "pipeaudit-attestations.yaml"
 Sources = dict[str, Source]
 
 FORMATS = {**cli.CHECK_FORMATS, **{f"audit-{name}": place for name, place in cli.AUDIT_FORMATS.items()}}
-FORMATS["graph-json"] = cli.GRAPH_FORMATS["json"]
+PICTURES = {**cli.GRAPH_FORMATS}  # they show the graph alone, without findings or problems
+FORMATS["graph-json"] = PICTURES.pop("json")
 
 
 def audit() -> Audit:

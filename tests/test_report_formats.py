@@ -22,9 +22,9 @@ from pipeaudit.report import github, gitlab, html, markdown, sarif, terminal
 from pipeaudit.report import json as documents
 from pipeaudit.report.linehash import line_hashes
 from tests import churn
-from tests.churn import FORMATS, renderer
+from tests.churn import FORMATS, PICTURES, renderer
 
-SHOWN = sorted(set(FORMATS.values()) - {"html.render"})
+SHOWN = sorted({*FORMATS.values(), *PICTURES.values()} - {"html.render"})
 SCHEMAS = Path(__file__).parent.parent / "reports" / "schema"
 DATA = Path(__file__).parent / "data"
 SAMPLE = Path(__file__).parent.parent / "reports" / "sample" / "report.html"

@@ -19,7 +19,7 @@ from pipeaudit.model.audit import AcceptedRisk, Attestation, Audit, GroupScore, 
 from pipeaudit.model.pipeline import Edge
 from pipeaudit.report import text
 from tests import churn
-from tests.churn import FORMATS, renderer
+from tests.churn import FORMATS, PICTURES, renderer
 
 PAYLOADS = {
     "script": "</code></script><script>alert(1)</script>",
@@ -61,6 +61,15 @@ _FIXED = {  # words of the program, which decide what is shown
 
 
 CLEAN = churn.audit()
+_WRITTEN: dict[tuple[int, str], tuple[Audit, str]] = {}
+
+
+def written_as(place: str, audit: Audit) -> str:
+    """The report; several tests ask for the same one, and the audit is kept so that its identity stays its own."""
+    key = (id(audit), place)
+    if key not in _WRITTEN:
+        _WRITTEN[key] = (audit, renderer(place)(audit))
+    return _WRITTEN[key][1]
 
 
 @dataclass(frozen=True)
@@ -106,56 +115,71 @@ def hostile(request: pytest.FixtureRequest) -> Audit:
     return made
 
 
-@pytest.mark.parametrize("place", sorted(set(FORMATS.values())))
+@pytest.mark.parametrize("place", sorted({*FORMATS.values(), *PICTURES.values()}))
 def test_no_format_carries_what_steers_a_terminal(place: str, hostile: Audit) -> None:
-    written = renderer(place)(hostile)
+    written = written_as(place, hostile)
     assert not _STEERING.search(written)
     assert "\r" not in written
 
 
 @pytest.mark.parametrize("place", ["terminal.check", "terminal.audit"])
 def test_no_line_of_text_begins_with_a_command(place: str, hostile: Audit) -> None:
-    starts = [line.lstrip()[:2] for line in renderer(place)(hostile).splitlines()]
+    starts = [line.lstrip()[:2] for line in written_as(place, hostile).splitlines()]
     assert not {"::", "##"} & set(starts)
 
 
 @pytest.mark.parametrize("place", ["github.render", "azure.render"])
 def test_commands_are_as_many_as_without_the_payload(place: str, hostile: Audit) -> None:
-    written, clean = renderer(place)(hostile).splitlines(), renderer(place)(CLEAN).splitlines()
+    written, clean = written_as(place, hostile).splitlines(), written_as(place, CLEAN).splitlines()
     assert len(written) == len(clean)
     for line in written:
         assert re.fullmatch(r"::(error|warning|notice) [^\n]*?::[^\n]*|##vso\[task\.logissue [^\]]*\][^\n\]]*", line)
 
 
 @pytest.mark.parametrize(
-    "place", ["json.findings", "json.graph", "json.audit", "gitlab.render", "sarif.render", "rdjson.render"]
+    "place",
+    [
+        "json.findings",
+        "json.graph",
+        "json.audit",
+        "gitlab.render",
+        "sarif.render",
+        "rdjson.render",
+        "graph.openlineage",
+    ],
 )
 def test_json_is_read_back_as_it_was_meant(place: str, hostile: Audit) -> None:
-    json.dumps(json.loads(renderer(place)(hostile)), ensure_ascii=False).encode()
-    assert shape(json.loads(renderer(place)(hostile))) == shape(json.loads(renderer(place)(CLEAN)))
+    json.dumps(json.loads(written_as(place, hostile)), ensure_ascii=False).encode()
+    assert shape(json.loads(written_as(place, hostile))) == shape(json.loads(written_as(place, CLEAN)))
 
 
 def test_json_paths_are_the_names_of_the_tree_in_valid_unicode(hostile: Audit) -> None:
-    found = json.loads(renderer("json.findings")(hostile))["findings"]
+    found = json.loads(written_as("json.findings", hostile))["findings"]
     assert [one["path"] for one in found] == [text.unicode_form(finding.at.path) for finding in hostile.findings]
 
 
 def test_sarif_addresses_are_percent_encoded(hostile: Audit) -> None:
-    addresses = re.findall(r'"uri":"([^"]*)"', renderer("sarif.render")(hostile))
+    addresses = re.findall(r'"uri":"([^"]*)"', written_as("sarif.render", hostile))
     assert addresses
     assert all(re.fullmatch(r"(?:[A-Za-z0-9/._~-]|%[0-9A-F]{2})+", address) for address in addresses)
 
 
-@pytest.mark.parametrize("place", ["junit.render", "checkstyle.render"])
+@pytest.mark.parametrize("place", ["junit.render", "checkstyle.render", "graph.svg", "graph.graphml"])
 def test_xml_keeps_its_shape(place: str, hostile: Audit) -> None:
     tags = [
-        [element.tag for element in ElementTree.fromstring(renderer(place)(one)).iter()] for one in (hostile, CLEAN)
+        [element.tag for element in ElementTree.fromstring(written_as(place, one)).iter()] for one in (hostile, CLEAN)
     ]
     assert sorted(tags[0]) == sorted(tags[1])
 
 
+@pytest.mark.parametrize("place", ["graph.dot", "graph.mermaid"])
+def test_graph_languages_keep_their_lines_and_quotes(place: str, hostile: Audit) -> None:
+    written, clean = written_as(place, hostile).splitlines(), written_as(place, CLEAN).splitlines()
+    assert [_unescaped_quotes(line) for line in written] == [_unescaped_quotes(line) for line in clean]
+
+
 def test_csv_cells_start_no_formula(hostile: Audit) -> None:
-    rows = list(csv.reader(StringIO(renderer("csv.render")(hostile))))
+    rows = list(csv.reader(StringIO(written_as("csv.render", hostile))))
     assert {len(row) for row in rows} == {14}
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
@@ -163,14 +187,14 @@ def test_csv_cells_start_no_formula(hostile: Audit) -> None:
 @pytest.mark.parametrize("place", ["markdown.check", "markdown.audit"])
 def test_markdown_of_the_tree_stays_text(place: str, hostile: Audit) -> None:
     kinds, foreign, headings = set(), set(), []
-    for token in _tokens(renderer(place)(hostile)):
+    for token in _tokens(written_as(place, hostile)):
         kinds.add(token.type)
         headings += [token.tag] if token.type == "heading_open" else []
         if token.type in ("html_inline", "html_block") and token.content != "<br>":
             foreign.add(token.content)
     assert not foreign
     assert not kinds & {"image", "link_open", "html_block"}
-    assert headings == [token.tag for token in _tokens(renderer(place)(CLEAN)) if token.type == "heading_open"]
+    assert headings == [token.tag for token in _tokens(written_as(place, CLEAN)) if token.type == "heading_open"]
 
 
 class _Page(HTMLParser):
@@ -190,7 +214,7 @@ class _Page(HTMLParser):
 
 
 def test_html_gets_no_element_no_handler_and_no_address_from_the_tree(hostile: Audit) -> None:
-    page, clean = _Page(renderer("html.render")(hostile)), _Page(renderer("html.render")(CLEAN))
+    page, clean = _Page(written_as("html.render", hostile)), _Page(written_as("html.render", CLEAN))
     ours = (
         "script",
         "style",
@@ -222,6 +246,10 @@ def shape(value: object) -> object:
     if isinstance(value, list):
         return [shape(entry) for entry in value]
     return type(value).__name__
+
+
+def _unescaped_quotes(line: str) -> int:
+    return len(re.findall('"', re.sub(r"\\.", "", line)))
 
 
 def _tokens(written: str) -> list[Any]:

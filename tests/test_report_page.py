@@ -44,7 +44,9 @@ def test_policy_allows_the_one_style_and_the_one_script_by_hash(page: str) -> No
 
 
 def test_page_asks_for_nothing(page: str) -> None:
-    assert not re.search(r"""\b(src|srcset|poster|data)=|@import|url\(|<link\b|<(iframe|object|embed|img)\b""", page)
+    assert not re.search(
+        r"""\b(src|srcset|poster|data)=|@import|url\((?!#)|<link\b|<(iframe|object|embed|img)\b""", page
+    )
 
 
 def test_templates_mark_nothing_as_safe() -> None:
@@ -55,7 +57,7 @@ def test_ids_are_unique_and_links_lead_somewhere(page: str) -> None:
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert [name for name, count in Counter(ids).items() if count > 1] == []
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
-    assert set(re.findall(r'aria-labelledby="([^"]+)"', page)) <= set(ids)
+    assert set(" ".join(re.findall(r'aria-labelledby="([^"]+)"', page)).split()) <= set(ids)
 
 
 def test_page_names_no_folder_of_this_machine_and_no_clock(page: str) -> None:

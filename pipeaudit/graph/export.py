@@ -72,7 +72,7 @@ def graphml(graph: Graph) -> str:
             type="stage",
             name=_plain(stage.name),
             kind=stage.kind.value,
-            system=stage.system,
+            system=_plain(stage.system),
             path=_plain(stage.at.path),
             line=stage.at.line,
         )
@@ -95,7 +95,7 @@ def openlineage(graph: Graph, as_of: str = "") -> str:
                 "eventTime": f"{as_of or '1970-01-01'}T00:00:00Z",
                 "producer": "https://github.com/pipeaudit/pipeaudit",
                 "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent",
-                "job": {"namespace": stage.system, "name": _plain(stage.id)},
+                "job": {"namespace": _plain(stage.system), "name": _plain(stage.id)},
                 "inputs": [_dataset(name) for name in inputs],
                 "outputs": [_dataset(name) for name in outputs],
             }
@@ -107,7 +107,7 @@ def _dataset(name: str) -> dict[str, str]:
     scheme, separator, rest = name.partition("://")
     host, _, path = rest.partition("/")
     return (
-        {"namespace": f"{scheme}://{host}", "name": _plain(path)}
+        {"namespace": _plain(f"{scheme}://{host}"), "name": _plain(path)}
         if separator
         else {"namespace": "file", "name": _plain(name)}
     )

@@ -52,16 +52,20 @@ def _picture(graph: Graph, links: Mapping[str, str], style: str) -> str:
     boxes = [Box(shape.id, _width(shape), 26.0 if shape.kind == "artifact" else _HEIGHT) for shape in shapes]
     drawn = layout(boxes, edges)
     by_id = {node.id: node for node in drawn.nodes}
+    # An image has nothing inside that can be reached; where stages are links, the lines between them are the image.
+    named = 'role="img" aria-labelledby="pipeline-title pipeline-desc"'
+    outer, inner = ('role="group" aria-labelledby="pipeline-title"', named) if links else (named, "")
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pipeline" role="img" aria-labelledby="pipeline-title '
-        f'pipeline-desc" viewBox="0 0 {_n(drawn.width)} {_n(drawn.height)}" width="{_n(drawn.width)}" '
-        f'height="{_n(drawn.height)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="pipeline" {outer} viewBox="0 0 {_n(drawn.width)} '
+        f'{_n(drawn.height)}" width="{_n(drawn.width)}" height="{_n(drawn.height)}">',
         '<title id="pipeline-title">The pipeline\'s stages</title>',
         f'<desc id="pipeline-desc">{_text(_description(graph, drawn))}</desc>',
         style,
         '<defs><marker id="pipeline-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>',
+        f"<g {inner}>".replace(" >", ">"),
         *(_edge(route, edges[route.source, route.target]) for route in drawn.routes),
+        "</g>",
         *(_node(shape, by_id[shape.id], links.get(shape.id, "")) for shape in shapes),
         "</svg>",
     ]

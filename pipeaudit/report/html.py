@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CODE = {"python", "notebook"}  # what is found without any system declaring it
+_WIDTH = re.compile(r'viewBox="0 0 ([0-9.]+) ')
+_NEARLY_FITS = 1_300  # pixels; beyond, letters would get too small
 _LINE_START = re.compile(r"\n\s+")
 
 
-def render(audit: Audit, drawing: str = "") -> str:
-    """`drawing` is the stage graph as SVG whose text its maker has escaped; without one the section is a table."""
+def render(audit: Audit) -> str:
     from markupsafe import Markup
 
-    style, script = _asset("report.css"), _asset("report.js")
+    from pipeaudit.graph import svg
+
+    style, script = _asset("report.css") + "\n" + _asset("graph.css"), _asset("report.js")
     shown = view.findings(audit, audit.findings)
+    stages = view.stages(audit, shown)
+    drawing = svg.draw(audit.graph, {row.id: f"#{row.anchor}" for row in stages}) if stages else ""
     page = (
         _environment()
         .get_template("report.html")
@@ -36,7 +41,8 @@ def render(audit: Audit, drawing: str = "") -> str:
             audit=audit,
             made=audit.identification,
             scores=audit.scores,
-            drawing=Markup(drawing),  # noqa: S704 # our own SVG, escaped where it is drawn
+            drawing=Markup(drawing),  # noqa: S704 # our own picture, its text escaped where it is drawn
+            fits=_width(drawing) <= _NEARLY_FITS,
             style=Markup(style),  # noqa: S704 # our own file
             script=Markup(script),  # noqa: S704 # our own file
             policy=_policy(style, script),
@@ -52,7 +58,7 @@ def render(audit: Audit, drawing: str = "") -> str:
             rules_found=sorted({(finding.rule, finding.name) for finding in shown}),
             groups=view.groups(audit, shown),
             bar=view.bar(audit.scores.overall) if audit.scores else (),
-            stages=view.stages(audit, shown),
+            stages=stages,
             problems=[
                 (view.where(audit, Location(problem.path, problem.line)), prose(problem.message))
                 for problem in audit.problems
@@ -95,6 +101,11 @@ def _verdict(audit: Audit) -> dict[str, object]:
         "invalid": view.findings(audit, verdict.named(audit, scores.invalid if scores else ())),
         "lapsed": [entry for entry in audit.attestations if entry.state not in ("valid", "expiring")],
     }
+
+
+def _width(drawing: str) -> float:
+    found = _WIDTH.search(drawing)
+    return float(found[1]) if found else 0.0
 
 
 def _policy(style: str, script: str) -> str:

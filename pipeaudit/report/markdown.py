@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pipeaudit.graph.export import mermaid
 from pipeaudit.model.audit import Audit, GroupScore
 from pipeaudit.model.control import Control, Status
 from pipeaudit.model.finding import Finding
@@ -16,6 +17,7 @@ from pipeaudit.report.prose import prose
 _LARGEST = 900_000  # a step summary over 1 MiB is refused as a whole
 _ACTIVE = re.compile(r"[\\`*_\[\]<>|~#$]|&(?=[#\w])|:(?=//)|^ {0,3}(?:[-+=]|\d{1,9}[.)])")
 _RUN = re.compile("`+")
+_MOST_NODES = 50
 _CUT = "\n*The rest is left out here: the document would be too large. The HTML or JSON report has all of it.*\n"
 
 
@@ -32,6 +34,7 @@ def audit(finished: Audit) -> str:
             _heading(1, f"Pipeline audit{': ' + name if name else ''}"),
             *_verdict(finished),
             *_problems(finished),
+            *_pipeline(finished),
             *_controls(finished),
             *_findings(finished),
             *_registers(finished),
@@ -82,6 +85,14 @@ def _problems(audit: Audit) -> Iterator[str]:
         f"- {_at(audit, Location(problem.path, problem.line))}: {_words(problem.message)}\n"
         for problem in audit.problems
     )
+
+
+def _pipeline(audit: Audit) -> Iterator[str]:
+    """As a Mermaid picture while it is small enough to be read; its labels are escaped where it is written."""
+    drawn = audit.graph
+    if drawn.stages and len(drawn.stages) + len(drawn.artifacts) <= _MOST_NODES:
+        yield _heading(2, "The pipeline")
+        yield f"```mermaid\n{mermaid(drawn)}```\n"
 
 
 def _controls(audit: Audit) -> Iterator[str]:

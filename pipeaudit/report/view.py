@@ -124,6 +124,7 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class StageRow:
+    id: str
     anchor: str
     name: str
     kind: str
@@ -195,6 +196,7 @@ def stages(audit: Audit, shown: Sequence[FindingView]) -> list[StageRow]:
         files = {stage.at.path, *(program.path for one in stage.declarations for program in one.runs)}
         rows.append(
             StageRow(
+                id=stage.id,
                 anchor=f"stage-{position}",
                 name=text.path(stage.name),
                 kind=stage.kind.value,
