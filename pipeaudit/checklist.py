@@ -20,7 +20,7 @@ Signal = Callable[[str], Sequence[Evidence]]
 """All evidence that a signal's id stands for."""
 
 _RANK = {Strength.WEAK: 1, Strength.SUPPORTING: 2, Strength.STRONG: 3}
-_SHOWN = 8  # items of evidence that a control keeps for each of its classes; more would tell a reader nothing new
+_SHOWN = 6  # items of evidence that a control keeps for each of its classes; more would tell a reader nothing new
 _BESIDE = 4  # lesser evidence that is shown next to what made a control met
 _HERE = Location(".")
 
@@ -284,7 +284,7 @@ def _control(
     missing: tuple[str, ...] = (),
     reason: str = "",
 ) -> Control:
-    unique = tuple(dict.fromkeys(evidence))[: 3 * _SHOWN]
+    unique = tuple(dict.fromkeys(evidence))[: 2 * _SHOWN]
     remedy = item.remedy if status in (Status.PARTIAL, Status.UNMET, Status.NEEDS_ATTESTATION) else ""
     return Control(
         id=item.id,

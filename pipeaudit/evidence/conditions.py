@@ -19,6 +19,7 @@ METRIC = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TEST = 400
+_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _conditions(path: str, source: str, cell: int | None) -> Iterator[Condition]
             test, under = node.test, [*node.body, *node.orelse]
         else:
             continue
-        if not any(isinstance(part, ast.Compare) for part in ast.walk(test)):
+        if not any(isinstance(part, ast.Compare) and isinstance(part.ops[0], _ORDERS) for part in ast.walk(test)):
             continue
         words = " ".join(line.strip() for line in lines[test.lineno - 1 : (test.end_lineno or test.lineno)])[:_LONGEST_TEST]
         if not METRIC.search(words):

@@ -9,8 +9,9 @@ from pipeaudit.evidence.calls import short
 from pipeaudit.evidence.conditions import conditions
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_test
-from pipeaudit.evidence.programs import imports_learner, in_code, orchestrated, path_of, train_events
+from pipeaudit.evidence.programs import imports_learner, in_code, orchestrated, path_of, predict_events, train_events
 from pipeaudit.evidence.signal import signal
+from pipeaudit.evidence.training import candidates
 from pipeaudit.flow.events import MISSING, Event
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
@@ -60,8 +61,13 @@ def metric_printed(facts: Facts) -> Iterator[Evidence]:
     for at in facts.mentions(_SHOWN):
         if at.path in training:
             yield Evidence(at, "a figure is shown, and its values are kept nowhere", Strength.SUPPORTING)
+    predicting = {event.at.path for event in facts.once(predict_events)}
+    for at in facts.mentions(_GATHERED):
+        if at.path in predicting and not facts.shows("metric-computed"):
+            yield Evidence(at, "figures of the model are gathered", Strength.WEAK)
 
 
+_GATHERED = re.compile(r"^\s*\w*(?:metrics|scores)\w*\s*(?:\[[^\]]*\])?\s*=[^=]")
 _SHOWN = re.compile(
     r"[\"'][^\"']{0,80}\b(?:acc|accuracy|f1|rmse|mse|mae|r2|auc|precision|recall|score)\b[^\"'\n]{0,40}(?:%|\{)", re.IGNORECASE
 )
@@ -154,11 +160,12 @@ _RELEASES = re.compile(
 _LIMIT = re.compile(r"[<>]=?\s*[-+]?\d|[-+]?\d[\d.]*\s*[<>]|thresh|min_|max_|limit|target|required|expected|minimum|baseline", re.IGNORECASE)
 
 
-@signal("sliced-metrics")
-def sliced_metrics(facts: Facts) -> Iterator[Evidence]:
-    """Metrics per class, group or segment; a report that is only printed in a notebook counts less there."""
-    for each in facts.evidence("sliced-call"):
-        yield each
+@signal("segment-metrics")
+def segment_metrics(facts: Facts) -> Iterator[Evidence]:
+    """Metrics per group or segment, and functions that are named for it."""
+    for event in facts.calls.of("slice", "fairness"):
+        if not event.name.startswith("sklearn."):
+            yield Evidence(event.at, f"`{short(event.name)}` gives results by group")
     for event in facts.calls.named("sklearn.metrics.*"):
         if "average" in event.arguments and event.constant("average") is None:
             yield Evidence(event.at, f"`{short(event.name)}` gives a figure per class")
@@ -182,8 +189,6 @@ _SEGMENT = re.compile(r"slice|segment|group|region|subset_by|cohort|per_class|st
 @signal("models-compared")
 def models_compared(facts: Facts) -> Iterator[Evidence]:
     """Several candidates whose figures go to one tracker or one table."""
-    from pipeaudit.evidence.training import candidates
-
     tracked = facts.evidence("metric-logged") or facts.evidence("run-tracked")
     several = len({short(name) for name in facts.once(candidates)}) > 1 or facts.shows("model-configurations", "hyperparameter-search")
     if tracked and several:
@@ -275,15 +280,15 @@ def files_by_role(facts: Facts) -> Iterator[Evidence]:
         known += [(node.at, artifact.name.rpartition("/")[2]) for artifact in facts.graph.reads(node)]
     tests = [(at, name) for at, name in known if _TEST_FILE.search(name)]
     trains = [(at, name) for at, name in known if _TRAIN_FILE.search(name)]
+    for path in facts.paths:
+        if path.lower().endswith((".yaml", ".yml")) and not path.startswith("."):
+            for document in facts.nodes(path):
+                train, test = document.get("train"), document.get("val") or document.get("test") or document.get("valid")
+                if train.text and test.text and ("/" in train.text or "." in train.text):
+                    yield Evidence(test.at, f"judges on `{test.text[:60]}`, trains on `{train.text[:60]}`")
     if trains and tests:
         yield Evidence(trains[0][0], f"trains on `{trains[0][1]}`")
         yield Evidence(tests[0][0], f"judges on `{tests[0][1]}`")
-
-
-@signal("test-part-selects")
-def test_part_selects(facts: Facts) -> Iterator[Evidence]:
-    """Searches and choices that the evaluation's only part decides are findings of their own; nothing is added here."""
-    return iter(())
 
 
 @signal("temporal-split")

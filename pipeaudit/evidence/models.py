@@ -353,6 +353,20 @@ def preprocessing_within_run(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(each.at, "the same code prepares training and test data", Strength.WEAK)
 
 
+@signal("nothing-to-share")
+def nothing_to_share(facts: Facts) -> Iterator[Evidence]:
+    """No service here, and the model takes the data as it is: nothing is fitted that could differ."""
+    if not facts.once(serving_paths) and not facts.shows("preprocessing-in-code", "preprocessing-in-notebook"):
+        for event in facts.once(train_events)[:1]:
+            yield Evidence(event.at, "the model takes the data as it is: no preprocessing that could differ", Strength.WEAK)
+
+
+@signal("no-service-here")
+def no_service_here(facts: Facts) -> Iterator[Evidence]:
+    if not facts.once(serving_paths):
+        yield Evidence(Location("."), "nothing is served here", Strength.WEAK)
+
+
 @signal("model-loaded-in-service")
 def model_loaded_in_service(facts: Facts) -> Iterator[Evidence]:
     served = facts.once(serving_paths)

@@ -25,6 +25,8 @@ def drift_monitor_resource(facts: Facts) -> Iterator[Evidence]:
 def quality_monitor(facts: Facts) -> Iterator[Evidence]:
     """A stage or scheduled program for the quality of predictions in production."""
     for node in facts.graph.stages(StageKind.MONITORING):
+        if not re.search(r"monitor|drift|quality|observ|track", node.name, re.IGNORECASE):
+            continue
         if node.declarations and {said.system for said in node.declarations} - {"python", "notebook", "docker", "compose"}:
             yield Evidence(node.at, f"stage `{node.name}` monitors", Strength.SUPPORTING)
 

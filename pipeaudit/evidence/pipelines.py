@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -70,7 +71,21 @@ def workflows(tree: Tree) -> Iterator[Workflow]:
         for document in tree.nodes(path):
             for workflow in reader(path, document):
                 if any(job.steps for job in workflow.jobs):
-                    yield workflow
+                    yield replace(workflow, jobs=tuple(_with_local_actions(job, tree) for job in workflow.jobs))
+
+
+def _with_local_actions(job: Job, tree: Tree) -> Job:
+    """The job with the steps of actions that lie in the repository itself, each after the step that calls it."""
+    steps: list[Step] = []
+    for step in job.steps:
+        steps.append(step)
+        if not step.action.startswith("./") or step.action.endswith((".yml", ".yaml")):
+            continue
+        for name in ("action.yml", "action.yaml"):
+            path = posixpath.normpath(posixpath.join(step.action, name))
+            for document in tree.nodes(path) if path in tree.paths else ():
+                steps += [replace(each, at=step.at) for each in _github_steps(document.get("runs"))]
+    return replace(job, steps=tuple(steps))
 
 
 _READERS: list[tuple[str, str]] = [
@@ -136,7 +151,15 @@ _GITHUB_EVENTS = {
 
 def _github_job(name: Node, body: Node) -> Job:
     environment = body.get("environment").text or body.get("environment", "name").text
-    steps = [
+    steps = _github_steps(body)
+    called = body.get("uses")
+    if called.text:
+        steps.append(Step(called.at, action=called.text.partition("@")[0], name=name.raw))
+    return Job(name.raw, name.at, tuple(steps), body.strings("needs"), environment)
+
+
+def _github_steps(body: Node) -> list[Step]:
+    return [
         Step(
             at=(step.get("run") or step.get("uses") or step).at,
             command=step.get("run").text,
@@ -146,10 +169,6 @@ def _github_job(name: Node, body: Node) -> Job:
         )
         for step in body.list("steps")
     ]
-    called = body.get("uses")
-    if called.text:
-        steps.append(Step(called.at, action=called.text.partition("@")[0], name=name.raw))
-    return Job(name.raw, name.at, tuple(steps), body.strings("needs"), environment)
 
 
 _GITLAB_WORDS = frozenset(

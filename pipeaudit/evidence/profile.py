@@ -28,6 +28,9 @@ _DEPLOYS = (
 _HANDS_ON = ("model-registered", "model-registered-on-log", "model-exported", "serving-documented")
 
 
+_FEWEST_STAGES = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`name` is one of the profiles of the checklist; `handed_on` shows a model that leaves this repository."""
@@ -62,6 +65,8 @@ def detect(facts: Facts) -> Profile:
 def _without_model(facts: Facts) -> Profile:
     if facts.shows("serving-resource", "weighted-traffic-manifest", "drift-monitor-manifest"):
         return Profile("platform", "only configuration that runs models, no model code")
+    if len(facts.once(orchestrated)) >= _FEWEST_STAGES:
+        return Profile("study", "a pipeline of data; no model is trained, judged or served here")
     return Profile("none", "no model is trained, judged or served here")
 
 

@@ -20,7 +20,7 @@ _LEARNERS = frozenset(
 )
 _CODE_SYSTEMS = frozenset(("python", "notebook"))
 _TRAINS = names(
-    "xgboost.train lightgbm.train catboost.*.fit keras.*.fit keras.*.fit_generator *.Trainer.train *.Trainer.fit "
+    "xgboost.train lightgbm.train catboost.*.fit keras.*.fit keras.*.fit_generator *Trainer.train *Trainer.fit *Model.train "
     "pyspark.*.fit pyspark.mllib.*.train *.Learner.fit* ray.train.*.fit ray.train.*.*Trainer.fit ultralytics.YOLO.train "
     "sentence_transformers.*.fit statsmodels.*.fit prophet.Prophet.fit implicit.*.fit spacy.*.update torch.Tensor.backward".split()
 )
@@ -57,7 +57,7 @@ def predict_events(facts: Facts) -> tuple[Event, ...]:
 
 def training_nodes(facts: Facts) -> tuple[Node, ...]:
     """Declared stages that train."""
-    return tuple(node for node in facts.graph.stages(StageKind.TRAINING) if declared_systems(node))
+    return tuple(node for node in facts.graph.stages(StageKind.TRAINING) if set(declared_systems(node)) - _STARTERS)
 
 
 def declared_systems(node: Node) -> list[str]:
@@ -70,7 +70,7 @@ def orchestrated(facts: Facts) -> tuple[Node, ...]:
     return tuple(node for node in facts.graph.stages() if set(declared_systems(node)) - _STARTERS)
 
 
-_STARTERS = frozenset(("github-actions", "gitlab-ci", "docker", "compose", "kubernetes", "azure-pipelines", "make", "shell", "jenkins"))
+_STARTERS = frozenset(("github-actions", "gitlab-ci", "docker", "compose", "kubernetes", "azure-pipelines", "make", "shell", "jenkins", "script", "dockerfile", "docker-compose"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,9 @@ _WEB = names(
 )
 _PAGES = names("streamlit.* panel.* shiny.* nicegui.* mesop.*".split())
 _HOSTED = names(
-    "openai.* anthropic.* langchain*.* google.generativeai.* cohere.* litellm.* ollama.* boto3.client.invoke_model "
-    "boto3.client.invoke_endpoint huggingface_hub.InferenceClient.* google.cloud.aiplatform.Endpoint.predict replicate.* groq.*".split()
+    f"{client}.{call}"
+    for client in ("openai*", "anthropic*", "langchain*", "langgraph*", "llama_index*", "google.generativeai*", "google.genai*", "cohere*", "litellm*", "ollama*", "huggingface_hub.InferenceClient", "replicate*", "groq*", "boto3*")
+    for call in ("create", "*.create", "*.invoke", "*.ainvoke", "*.generate*", "*complet*", "*.chat*", "*.predict", "*.run", "*.stream", "invoke_model", "invoke_endpoint", "*.embed_*", "*.query")
 )
 
 

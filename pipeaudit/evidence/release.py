@@ -13,7 +13,7 @@ from pipeaudit.evidence.signal import signal
 from pipeaudit.flow.events import MISSING
 from pipeaudit.model.control import Evidence, Strength
 
-_TRAINS = re.compile(r"train|retrain|fit_model|model_build|pipeline|\bml\b|mlops|kedro|flow")
+_TRAINS = re.compile(r"train|fit_model|model_build|build_model|build_pipeline|\bml\b|mlops|kedro run|dvc repro")
 
 
 def schedules(facts: Facts) -> tuple[tuple[Evidence, str], ...]:
@@ -21,12 +21,11 @@ def schedules(facts: Facts) -> tuple[tuple[Evidence, str], ...]:
     found: list[tuple[Evidence, str]] = []
     for workflow in facts.workflows:
         if "schedule" in workflow.triggers:
-            words = " ".join(
-                f"{job.name} {step.command} {step.action} {step.name}" for job in workflow.jobs for step in job.steps
-            )
+            words = " ".join(f"{job.name} {step.command} {step.name}" for job in workflow.jobs for step in job.steps)
             at = workflow.schedule or workflow.at
             kind = "train " if any(performs(facts, s, "pipeline") for j in workflow.jobs for s in j.steps) else ""
-            found.append((Evidence(at, f"{workflow.system} runs on a schedule"), f"{kind}{workflow.path} {words}".lower()))
+            name = workflow.path.rpartition("/")[2]
+            found.append((Evidence(at, f"{workflow.system} runs on a schedule"), f"{kind}{name} {words}".lower()))
     for each in facts.evidence("scheduled-manifest"):
         text = facts.text(each.at.path)[:20_000].lower()
         found.append((each, f"{each.at.path} {text}".lower()))
@@ -55,8 +54,9 @@ def _shown(constant: object) -> str:
 def training_scheduled(facts: Facts) -> Iterator[Evidence]:
     """Schedules whose words, file or pipeline train."""
     training = {node.at.path for node in facts.once(training_nodes)} | {e.at.path for e in facts.once(train_events)}
+    scripts = {path.rpartition("/")[2].lower() for path in training if path.endswith(".py")}
     for each, words in facts.once(schedules):
-        if _TRAINS.search(words) or each.at.path in training:
+        if _TRAINS.search(words) or each.at.path in training or any(script in words for script in scripts):
             strength = Strength.WEAK if re.search(r"stale|dependabot|codeql|link-?check", words) else Strength.STRONG
             yield Evidence(each.at, f"{each.what}: training is run", strength)
 

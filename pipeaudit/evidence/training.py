@@ -18,6 +18,13 @@ from pipeaudit.model.location import Location
 from pipeaudit.read.node import Node as Tree
 
 
+@signal("no-model-here")
+def no_model_here(facts: Facts) -> Iterator[Evidence]:
+    """A pipeline of data, and no model that it trains or judges."""
+    if facts.profile == "study" and not facts.once(train_events) and not facts.once(training_nodes) and not facts.once(candidates):
+        yield Evidence(Location("."), "no model is trained here")
+
+
 @signal("trains-a-model")
 def trains_a_model(facts: Facts) -> Iterator[Evidence]:
     for event in facts.once(train_events):
