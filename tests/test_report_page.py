@@ -130,6 +130,17 @@ class TestInChromium:
         found = self.ask(tmp_path, page, question)
         assert found == [False, ["PA220"], ["PA201"], 7]
 
+    def test_a_wide_picture_can_be_fitted_to_the_width(self, tmp_path: Path) -> None:
+        audit = churn.audit()
+        long = tuple(replace(stage, name=stage.name * 4) for stage in audit.graph.stages)
+        page = html.render(replace(audit, graph=replace(audit.graph, stages=long)))
+        question = """
+            const picture = page.querySelector('.pipeline'), box = page.querySelector('.drawing');
+            const before = picture.clientWidth > box.clientWidth;
+            page.querySelector('[data-whole]').click();
+            return [before, picture.clientWidth <= box.clientWidth];"""
+        assert self.ask(tmp_path, page, question) == [True, True]
+
     def test_deep_link_opens_what_is_closed(self, tmp_path: Path, page: str) -> None:
         question = """
             view.location.hash = '#control-MON-1';

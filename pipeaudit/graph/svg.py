@@ -158,14 +158,15 @@ def _caption(shape: _Shape) -> str:
 def _node(shape: _Shape, at: Placed, link: str) -> str:
     middle = at.x + at.width / 2
     is_artifact = shape.kind == "artifact"
-    name_y = at.y + (at.height / 2 + 4 if is_artifact else 19)
+    lowered = 5 if shape.kind == StageKind.COLLECTION.value else 0  # below the lid of the drum
+    name_y = at.y + (at.height / 2 + 4 if is_artifact else 19 + lowered)
     inside = [
         f"<title>{_text(shape.title)}</title>",
         _outline(shape.kind, at),
         f'<text class="name" x="{_n(middle)}" y="{_n(name_y)}">{_text(_short(shape.name))}</text>',
     ]
     if not is_artifact:
-        inside.append(f'<text class="kind" x="{_n(middle)}" y="{_n(at.y + 35)}">{_text(_caption(shape))}</text>')
+        inside.append(f'<text class="kind" x="{_n(middle)}" y="{_n(at.y + 35 + lowered / 2)}">{_text(_caption(shape))}</text>')
     body = f'<g class="node {shape.kind}" data-id="{_text(shape.id)}">' + "".join(inside) + "</g>"
     return f'<a href="{_text(link)}">{body}</a>' if link else body
 

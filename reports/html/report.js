@@ -49,6 +49,8 @@
   for (const tools of all(".tools")) {
     tools.hidden = false;
     tools.addEventListener("click", (event) => {
+      const { whole } = event.target.dataset;
+      if (whole) event.target.setAttribute("aria-pressed", document.querySelector(whole).classList.toggle("whole"));
       const where = event.target.dataset.open || event.target.dataset.close;
       if (where) for (const entry of all(`${where} details`)) entry.open = Boolean(event.target.dataset.open);
     });
