@@ -50,8 +50,8 @@ def audit(
     rules = resources.folder("rules")
     selection = book.chosen(_choice(request, book, rules))
     sources = Sources(tree)
-    programs = _programs(request, tree, sources, problems, store)
-    graph = build(declarations(sources, programs), sources, programs)
+    programs, facts = _programs(request, tree, sources, problems, store)
+    graph = build(declarations(sources, programs), sources, programs, facts)
     repository = Repository(
         tree,
         request.config.limits,
@@ -123,8 +123,8 @@ def _choice(request: Request, book: Rulebook, rules: Path) -> Choice:
 
 def _programs(
     request: Request, tree: Tree, sources: Sources, problems: list[Problem], store: Cache | None
-) -> dict[str, Events]:
-    """The events of each Python file and notebook; one that can't be read costs itself only."""
+) -> tuple[dict[str, Events], dict[str, python.PythonFacts]]:
+    """The events and the statements of each Python file and notebook; one that can't be read costs itself only."""
     facts: dict[str, python.PythonFacts] = {}
     for path in tree.paths:
         if not path.endswith((".py", ".ipynb")):
@@ -145,7 +145,7 @@ def _programs(
         raise UserError(f"apis: {error}") from error
     programs, unfollowed = analyse(facts, knowledge, _loader(sources), request.config.limits.file_steps)
     problems += unfollowed
-    return programs
+    return programs, facts
 
 
 def _loader(sources: Sources) -> Callable[[str], object | None]:

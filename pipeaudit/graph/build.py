@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeaudit.flow.events import Events
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.artifacts import Overlaps, kind_of, normal, shown
-from pipeaudit.link.kinds import cell_kinds, stage_kind
+from pipeaudit.link.cells import cell_kinds
+from pipeaudit.link.kinds import stage_kind
 from pipeaudit.link.observed import Observed, observed, settle
 from pipeaudit.link.programs import programs
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.finding import Problem
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Artifact, ArtifactKind, Edge, Node, Origin, Program, Stage
+from pipeaudit.read.python import PythonFacts
 from pipeaudit.sources import Sources
 
 # Who names a stage that several systems declare: pipelines first, what starts them last, bare code at the end.
@@ -37,11 +39,12 @@ def build(
     declared: Iterable[Stage | Artifact | Problem],
     sources: Sources,
     events: Mapping[str, Events],
-    code_cells: Mapping[str, Sequence[int]] | None = None,
+    facts: Mapping[str, PythonFacts] | None = None,
 ) -> PipelineGraph:
     """The graph of a repository.
 
-    `events`: what each Python program and notebook does, by path; `code_cells`: the code cells of each notebook.
+    `events`: what each Python program and notebook does, by path; `facts`: the statements of the
+    notebooks among them.
     """
     said = list(declared)
     stages = [item for item in said if isinstance(item, Stage)]
@@ -63,7 +66,7 @@ def build(
         nodes,
         edges.nodes(),
         edges.all(),
-        cell_kinds(events, code_cells or {}),
+        cell_kinds(events, facts or {}),
         {one.id: one.runs for one in joined if one.runs},
         problems,
     )

@@ -1,25 +1,15 @@
-"""Which kind of stage a cell, a function or a script is: from the roles its events play, else from its name."""
+"""Which kind of stage a function or a script is: from the roles its events play, else from its name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
-from pipeaudit.flow.events import Event, Events
+from pipeaudit.flow.events import Events
 from pipeaudit.link.observed import Observed, own_events
-from pipeaudit.model.audit import CellKinds
 from pipeaudit.model.pipeline import ArtifactKind, Program, StageKind
-from pipeaudit.model.roles import KIND_OF_ROLE
+from pipeaudit.model.roles import KIND_OF_ROLE, SPECIFIC
 
-SPECIFIC: tuple[StageKind, ...] = (
-    StageKind.DEPLOYMENT,
-    StageKind.TRAINING,
-    StageKind.EVALUATION,
-    StageKind.MONITORING,
-    StageKind.PREPROCESSING,
-    StageKind.COLLECTION,
-    StageKind.EXPLORATION,
-)
 _DECISIVE = {
     StageKind.DEPLOYMENT: frozenset(("serve", "deploy", "promote", "register", "package", "rollout")),
     StageKind.TRAINING: frozenset(("train", "search", "backward", "save_model")),
@@ -35,17 +25,6 @@ _WORDS = (
     (StageKind.PREPROCESSING, re.compile(r"prepar|preproc|process|featur|transform|clean|split|encod|scal|impute|augment|token|normal|filter|merge|join|select|validat|embed|aggregate|format|label")),
     (StageKind.COLLECTION, re.compile(r"ingest|download|extract|fetch|collect|load|import|scrape|crawl|acqui|get_|read|pull|data")),
 )  # fmt: skip
-
-
-def kinds_of(events: Iterable[Event]) -> list[StageKind]:
-    """The kinds of these events' roles, most specific first; looking at data counts where it is a statement of its own."""
-    found = {
-        KIND_OF_ROLE[role]
-        for event in events
-        for role in event.roles
-        if role in KIND_OF_ROLE and (KIND_OF_ROLE[role] is not StageKind.EXPLORATION or event.statement)
-    }
-    return [kind for kind in SPECIFIC if kind in found]
 
 
 def stage_kind(
@@ -76,24 +55,3 @@ def kind_of_name(name: str) -> StageKind:
     last = re.split(r"::|[:/.@]", name.strip(":/.@"))[-1] if name else ""
     plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last[:200]).lower())
     return next((kind for kind, words in _WORDS if words.search(plain)), StageKind.OTHER)
-
-
-def cell_kinds(events: Mapping[str, Events], code_cells: Mapping[str, Sequence[int]]) -> list[CellKinds]:
-    """The kinds of each code cell of each notebook; imports and definitions alone are `other`.
-
-    What a function does counts for the cells that call it. `code_cells` lists all code cells of a notebook.
-    """
-    found: list[CellKinds] = []
-    for path in sorted(events):
-        known = events[path]
-        if not known.is_notebook:
-            continue
-        by_cell: dict[int, list[Event]] = {cell: [] for cell in code_cells.get(path, ())}
-        for event in known.ran():
-            at = event.caller or event.at
-            if at.cell is not None and at.path == path:
-                by_cell.setdefault(at.cell, []).append(event)
-        for cell in sorted(by_cell):
-            kinds = kinds_of(by_cell[cell]) or [StageKind.OTHER]
-            found.append(CellKinds(path, cell, tuple(kind.value for kind in kinds)))
-    return found

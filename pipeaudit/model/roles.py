@@ -16,3 +16,13 @@ _ROLES: dict[StageKind, str] = {
     StageKind.MONITORING: "monitor drift instrument alert capture feedback",
 }
 KIND_OF_ROLE: dict[str, StageKind] = {role: kind for kind, roles in _ROLES.items() for role in roles.split()}
+# Most specific first.
+SPECIFIC: tuple[StageKind, ...] = (
+    StageKind.DEPLOYMENT,
+    StageKind.TRAINING,
+    StageKind.EVALUATION,
+    StageKind.MONITORING,
+    StageKind.PREPROCESSING,
+    StageKind.COLLECTION,
+    StageKind.EXPLORATION,
+)
