@@ -31,6 +31,7 @@ from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.graph.notebooks import NotebookFile, notebook_files
 from pipeaudit.link.configuration import ConfigRead, config_reads
+from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
@@ -39,15 +40,20 @@ from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, 
 from pipeaudit.model.suppression import Suppression
 from pipeaudit.read.node import Node as ConfigNode
 from pipeaudit.read.program import invocations
+from pipeaudit.read.requirements import Environment, Requirement, requirement
 from pipeaudit.repository import Repository
 
 __all__ = [
+    "ANALYTIC",
+    "KNOWN",
+    "MISSING",
     "ArtifactKind",
     "Confidence",
     "ConfigNode",
     "ConfigRead",
     "Cycle",
     "Edge",
+    "Environment",
     "Evaluation",
     "Event",
     "Events",
@@ -56,7 +62,6 @@ __all__ = [
     "Leak",
     "Learned",
     "Location",
-    "MISSING",
     "Match",
     "Node",
     "NotebookFile",
@@ -66,6 +71,7 @@ __all__ = [
     "Project",
     "Related",
     "Repository",
+    "Requirement",
     "Rule",
     "Scope",
     "Severity",
@@ -77,6 +83,7 @@ __all__ = [
     "Touch",
     "Training",
     "Wait",
+    "brought_along",
     "copies_across_split",
     "cycles",
     "evaluations",
@@ -91,6 +98,7 @@ __all__ = [
     "least",
     "overlaps",
     "refits",
+    "requirement",
     "rule",
     "same_file",
     "steered_by_test",

@@ -1,4 +1,4 @@
-"""Which distribution an import comes from: libraries whose versions change results, and some that are often forgotten."""
+"""Which distribution an import comes from: of libraries whose versions change results, and of some often forgotten."""
 
 from __future__ import annotations
 
@@ -103,7 +103,10 @@ _OTHER = """
 _BRINGS = {
     "numpy": "pandas scipy scikit-learn torch tensorflow keras xgboost lightgbm matplotlib statsmodels jax",
     "scipy": "scikit-learn statsmodels xgboost lightgbm seaborn imbalanced-learn",
-    "pandas": "apache-airflow astro-sdk-python fastai seaborn statsmodels mlflow datasets prophet evidently streamlit great-expectations feast catboost",
+    "pandas": (
+        "apache-airflow astro-sdk-python fastai seaborn statsmodels mlflow datasets prophet evidently streamlit feast"
+        " great-expectations catboost"
+    ),
     "joblib": "scikit-learn imbalanced-learn nltk",
     "scikit-learn": "imbalanced-learn mlflow sentence-transformers evidently fairlearn category-encoders umap-learn",
     "matplotlib": "seaborn mlflow shap fastai prophet ultralytics wordcloud",

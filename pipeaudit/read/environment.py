@@ -10,7 +10,7 @@ from pipeaudit.read.requirements import Environment
 _PIP = re.compile(r"(?:.*[-_.])?(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)", re.IGNORECASE)
 _IN_FOLDER = re.compile(r"(?:.*/)?requirements/[^/]+\.(?:txt|in)", re.IGNORECASE)
 _CONDA = re.compile(
-    r"(?:.*[-_.])?(?:environment|conda|conda[-_]?env|python[-_]env|env)(?:[-_.].*)?\.ya?ml", re.IGNORECASE
+    r"(?:.*[-_.])?(?:environment|conda|conda[-_]?env|python[-_]env|env|dependencies)(?:[-_.].*)?\.ya?ml", re.IGNORECASE
 )
 _TREES = frozenset(("pyproject.toml", "pixi.toml", "Pipfile", "Pipfile.lock"))
 _LOCKS = frozenset(
