@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,11 @@ def test_templates_mark_nothing_as_safe() -> None:
     assert not [path.name for path in TEMPLATES.glob("*.html") if re.search(r"\|\s*safe\b|Markup", path.read_text())]
 
 
-def test_ids_are_unique_and_links_lead_somewhere(page: str) -> None:
+@pytest.mark.parametrize(
+    "kept", [{}, {"controls": (), "scores": None}, {"findings": ()}], ids=["all", "check", "clean"]
+)
+def test_ids_are_unique_and_links_lead_somewhere(kept: dict[str, Any]) -> None:
+    page = html.render(replace(churn.audit(), **kept))
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert [name for name, count in Counter(ids).items() if count > 1] == []
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CODE = {"python", "notebook"}  # what is found without any system declaring it
 _WIDTH = re.compile(r'viewBox="0 0 ([0-9.]+) ')
-_NEARLY_FITS = 1_300  # pixels; beyond, letters would get too small
+_PANEL = 920  # pixels that the page has for a picture on a desktop
+_NEARLY_FITS = 1_300  # beyond, letters would get too small
 _LINE_START = re.compile(r"\n\s+")
 
 
@@ -42,7 +43,8 @@ def render(audit: Audit) -> str:
             made=audit.identification,
             scores=audit.scores,
             drawing=Markup(drawing),  # noqa: S704 # our own picture, its text escaped where it is drawn
-            fits=_width(drawing) <= _NEARLY_FITS,
+            fits=_PANEL < _width(drawing) <= _NEARLY_FITS,
+            wide=_width(drawing) > _NEARLY_FITS,
             style=Markup(style),  # noqa: S704 # our own file
             script=Markup(script),  # noqa: S704 # our own file
             policy=_policy(style, script),
@@ -57,6 +59,7 @@ def render(audit: Audit) -> str:
             stages_found=sorted({finding.stage for finding in shown if finding.stage}),
             rules_found=sorted({(finding.rule, finding.name) for finding in shown}),
             groups=view.groups(audit, shown),
+            judged={control.id for control in audit.controls} if _is_assessed(audit) else set(),
             bar=view.bar(audit.scores.overall) if audit.scores else (),
             stages=stages,
             problems=[
@@ -79,7 +82,7 @@ def render(audit: Audit) -> str:
 def _verdict(audit: Audit) -> dict[str, object]:
     """The sentences at the top, and what stands in red."""
     scores = audit.scores
-    assessed = scores is not None and scores.overall.applicable > 0
+    assessed = _is_assessed(audit)
     counts = scores.overall.counts if scores else {}
     return {
         "assessed": assessed,
@@ -101,6 +104,10 @@ def _verdict(audit: Audit) -> dict[str, object]:
         "invalid": view.findings(audit, verdict.named(audit, scores.invalid if scores else ())),
         "lapsed": [entry for entry in audit.attestations if entry.state not in ("valid", "expiring")],
     }
+
+
+def _is_assessed(audit: Audit) -> bool:
+    return audit.scores is not None and audit.scores.overall.applicable > 0
 
 
 def _width(drawing: str) -> float:
