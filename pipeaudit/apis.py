@@ -290,8 +290,20 @@ def load(folder: Path, extra: Iterable[tuple[str, bytes]] = (), cache: Any = Non
         return Knowledge(json.loads(stored))
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _loader(yaml)
     index = compile_index((name, yaml.load(data, loader)) for name, data in files)  # a safe loader
     if cache is not None:
         cache.put(key, json.dumps(index, separators=(",", ":")).encode())
     return Knowledge(index)
+
+
+def _loader(yaml: Any) -> Any:
+    """A safe loader to which `on`, `off`, `yes` and `no` are words, as in YAML 1.2: methods have such names."""
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("Loader", (base,), {})
+    words = "yYnNoO"
+    loader.yaml_implicit_resolvers = {
+        first: [pair for pair in pairs if first not in words or pair[0] != "tag:yaml.org,2002:bool"]
+        for first, pairs in base.yaml_implicit_resolvers.items()
+    }
+    return loader

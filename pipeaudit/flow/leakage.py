@@ -236,7 +236,8 @@ class Copies:
 def copies_across_split(events: Events) -> list[Copies]:
     """Copies made before the rows were split."""
     best: dict[int, Copies] = {}
-    for pair in judged(events):
+    pairs = [p for p in judged(events) if p.evaluation.how not in ("cv", "tail")]
+    for pair in (*pairs, *_by_itself(events)):
         training, evaluation = pair.training, pair.evaluation
         same = evaluation.how in ("cv", "tail")
         if not same and not held_out(events, training, evaluation):
@@ -249,6 +250,13 @@ def copies_across_split(events: Events) -> list[Copies]:
                 strong = copying.strong and training.event.strong and evaluation.event.strong
                 best[copying.id] = Copies(copying, training.event, evaluation, strong)
     return [best[key] for key in sorted(best)]
+
+
+def _by_itself(events: Events) -> list[Judged]:
+    """Cross-validations: each trains and judges on the rows that it splits."""
+    return [
+        Judged(Training(e.event, e.models, e.rows, Snapshot()), e) for e in evaluations(events) if e.how in ("cv", "tail")
+    ]
 
 
 def _inside_part(events: Events, token: int) -> bool:

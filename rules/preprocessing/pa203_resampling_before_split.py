@@ -64,11 +64,11 @@ def resampling_before_split(events: Events) -> Iterator[Match]:
         yield Match(
             copies.copying.at,
             f"`{sampler}` makes copies of rows before they are split: parts of them train and judge the model at line "
-            f"{copies.evaluation.at.line}",
+            f"{copies.evaluation.event.at.line}",
             confidence=Confidence.HIGH if copies.strong else Confidence.MEDIUM,
             related=(
                 Related(copies.training.at, "the model is trained on one part"),
-                Related(copies.evaluation.at, "the model is evaluated on the other"),
+                Related(copies.evaluation.event.at, "the model is evaluated on the other"),
             ),
             fix="Split first, then resample the training part only.",
             symbol=copies.copying.function,

@@ -61,11 +61,11 @@ def duplicates_across_split(events: Events) -> Iterator[Match]:
             continue
         yield Match(
             copies.copying.at,
-            f"rows are copied here, before they are split: copies train and judge the model at line {copies.evaluation.at.line}",
+            f"rows are copied here, before they are split: copies train and judge the model at line {copies.evaluation.event.at.line}",
             confidence=Confidence.MEDIUM,
             related=(
                 Related(copies.training.at, "the model is trained on one part"),
-                Related(copies.evaluation.at, "the model is evaluated on the other"),
+                Related(copies.evaluation.event.at, "the model is evaluated on the other"),
             ),
             fix="Split first, then copy rows of the training part only.",
             symbol=copies.copying.function,
