@@ -338,7 +338,7 @@ def _test_reuse(events: Events) -> list[Reuse]:
         groups.setdefault(_place_of_cut(events, evaluation.rows), []).append(pair)
     found: list[Reuse] = []
     for place, pairs in groups.items():
-        fits = {(pair.training.event.id, pair.training.models) for pair in pairs if pair.training.event.strong}
+        fits = {(pair.training.event.id, pair.training.models) for pair in pairs if _is_known(pair.training)}
         in_loop = any(_varies_in_loop(events, pair) for pair in pairs)
         if len(fits) < 2 and not in_loop:
             continue
@@ -347,6 +347,12 @@ def _test_reuse(events: Events) -> list[Reuse]:
             continue
         found.append(Reuse(tuple(pairs), in_loop, _choice(events, pairs)))
     return found
+
+
+def _is_known(training: Training) -> bool:
+    """Whether it is a model that is fitted, and not a plot or a wrapper that happens to have a method of that name."""
+    detail = training.event.detail.get("train")
+    return bool(detail.get("types")) if isinstance(detail, dict) else True
 
 
 def _place_of_cut(events: Events, rows: frozenset[int]) -> object:
