@@ -1,0 +1,237 @@
+import math
+import re
+from collections import Counter
+
+from pipeaudit.rule import Confidence, Iterator, Location, Match, Project, Repository, Scope, Severity, is_test, rule
+
+# What each provider's keys look like; a fixed prefix and a bounded run behind it, so that matching stays linear.
+_KEYS = {
+    "aws": ("AWS access key", r"(?<!Credential=)(?<!AccessKeyId=)\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+    "github": ("GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36}\b"),
+    "github_pat": ("GitHub token", r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"),
+    "gitlab": ("GitLab token", r"\bglpat-[A-Za-z0-9_-]{20}\b"),
+    "hub": ("Hugging Face token", r"\bhf_[A-Za-z]{34}\b"),
+    "anthropic": ("Anthropic key", r"\bsk-ant-[a-z0-9]{3,10}-[A-Za-z0-9_-]{80,120}"),
+    "openai": ("OpenAI key", r"\bsk-(?:proj-[A-Za-z0-9_-]{40,200}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20})"),
+    "google": ("Google API key", r"\bAIza[A-Za-z0-9_-]{35}\b"),
+    "slack": ("Slack token", r"\bxox[abprs]-[0-9]{8,14}-[A-Za-z0-9-]{20,120}"),
+    "slack_hook": (
+        "Slack webhook",
+        r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}",
+    ),
+    "stripe": ("Stripe key", r"\b[sr]k_live_[A-Za-z0-9]{24,99}\b"),
+    "sendgrid": ("SendGrid key", r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b"),
+    "azure": ("Azure storage key", r"\bAccountKey=[A-Za-z0-9+/]{86}=="),
+    "databricks": ("Databricks token", r"\bdapi[0-9a-f]{32}\b"),
+    "pypi": ("PyPI token", r"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,200}"),
+    "npm": ("npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    "docker": ("Docker Hub token", r"\bdckr_pat_[A-Za-z0-9_-]{27}\b"),
+    "neptune": ("Neptune token", r"\beyJhcGlfYWRkcmVzcyI6[A-Za-z0-9+/=_-]{60,400}"),
+    "private": (
+        "private key",
+        r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----(?:\\n|\s){1,4}[A-Za-z0-9+/=:,\s-]{40}",
+    ),
+}
+_TOKEN = re.compile("|".join(f"(?P<{group}>{pattern})" for group, (_, pattern) in _KEYS.items()))
+
+_SECRET_NAME = (
+    r"(?:[A-Za-z0-9]+[_.-]){0,5}(?:password|passwd|passphrase|secret|secret_?key|secret_?access_?key|access_?key|account_?key"
+    r"|api_?key|apikey|auth_?token|access_?token|token|client_?secret|private_?key|sas_?token|connection_?string)"
+)
+_NAMED = re.compile(
+    rf"(?<![A-Za-z0-9_])[\"']?(?P<name>{_SECRET_NAME})[\"']?\]?\s{{0,4}}(?::\s{{0,4}}str\s{{0,4}})?[=:]\s{{0,4}}[rbu]?"
+    r"[\"'](?P<value>[^\"'\n]{6,300})[\"']",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(
+    rf"^\s*(?:-\s*|export\s+|ENV\s+|ARG\s+)?[\"']?(?P<name>{_SECRET_NAME})[\"']?(?:\s*[=:]\s*|[ \t]+(?=\S+$))"
+    r"[\"']?(?P<value>[^\s\"'#]{4,300})[\"']?\s*(?:#.*)?$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_PAIR = re.compile(
+    rf"name:\s*[\"']?(?P<name>{_SECRET_NAME})[\"']?\s*\n\s*value:\s*[\"']?(?P<value>[^\s\"'#]{{4,300}})", re.IGNORECASE
+)
+_STORE = re.compile(r"^\s*key:\s*[^\s#]+\s*\n\s*(?P<name>secret):\s*[\"']?(?P<value>[^\s\"'#]{4,300})", re.MULTILINE)
+_URI = re.compile(
+    r"\b(?P<name>[a-z][a-z0-9+]{1,24})://(?P<user>[^\s/:@\"'<>{}$]{1,64}):(?P<value>[^\s/@\"'<>{}$]{4,128})@(?P<host>[\w.-]{3,128})",
+    re.IGNORECASE,
+)
+
+_PLACEHOLDER = re.compile(
+    r"x{3,}|\*{2,}|\.{3}|change.?(?:me|this)|example|your|dummy|fake|placeholder|todo|redacted|insert|sample|replace"
+    r"|default|^(?:none|null|true|false|test\w{0,6}|password\d*|passw0rd|secret|token|key|admin|root|user|guest|postgres|mysql"
+    r"|airflow|mlflow|minio|minioadmin|minio123|prefect|foo\w*|bar|string|str|qwerty|letmein|anonymous)$|12345|abcde|secret.?key"
+    r"|my.?(?:secret|token|key|password)|<|>|\$|\{|\}|%\(|\[|\(",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(
+    r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|^(?:https?|s3|gs|file|arn|projects)[:/]|^[\w-]+(?:/[\w.-]+)+$|^(?:\.{0,2}/|~)"
+)
+_CODE = (".py", ".pyi", ".r", ".js", ".ts", ".scala", ".java", ".go")
+_SETTINGS = (".env", ".ini", ".cfg", ".conf", ".properties", ".yaml", ".yml", ".toml", ".json", ".sh", ".tf", ".tfvars")
+_TEMPLATES = ("example", "sample", "template", "dist", "schema", "lock")
+_LARGEST = 1_000_000
+
+
+@rule(
+    "PA905",
+    Severity.ERROR,
+    ceiling=Confidence.HIGH,
+    stage=None,
+    controls=("PRE-3",),
+    tier="core",
+    scope=Scope.PROJECT,
+    security_severity="8.0",
+)
+def hardcoded_credential(project: Project) -> Iterator[Match]:
+    """A password, token or key is written into the repository.
+
+    Whoever can read the repository, its history, an image built from it or a notebook's saved output can use it. Removing
+    the line does not take it out of the history: it has to be revoked.
+
+    Bad:
+
+        import os
+        import wandb
+
+        os.environ["WANDB_API_KEY"] = "8f41bd0e22a94c7d16f03b9ea5c2d8470be6193f"
+        wandb.init(project="churn")
+
+    Good:
+
+        import os
+        import wandb
+
+        wandb.login(key=os.environ["WANDB_API_KEY"])
+        wandb.init(project="churn")
+
+    Bad, in .dvc/config:
+
+        ['remote "store"']
+            url = s3://churn/store
+            secret_access_key = q9Zt3LmX7cVb2KpR8wNd5HsYf4JgTu6E
+
+    Fix: read it from the environment or a secret store, put `.dvc/config.local` out of git, and revoke the old one.
+
+    Looked at: code, notebooks with their outputs, settings, environment files, Dockerfiles. Keys whose form a provider
+    fixes are sure; a value under a telling name (`password`, `api_key`) is as sure as it looks random. Placeholders,
+    references to variables, templates and test data are left out. The value is never shown.
+
+    Not seen: credentials in binary files and in the history; dedicated scanners (gitleaks) know more formats.
+
+    Source: NIST SP 800-218, PS.1 and PW.5.
+    """
+    for path in project.repository.paths:
+        if not is_test(path) and _may_hold(path):
+            yield from _in_file(project.repository, path)
+
+
+def _may_hold(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    if "/fixtures/" in f"/{path}" or "node_modules/" in path:
+        return False
+    if any(word in name for word in _TEMPLATES) and not name.endswith((*_CODE, ".ipynb")):
+        return False
+    return (
+        name.endswith((*_CODE, *_SETTINGS, ".ipynb"))
+        or name.startswith((".env", "dockerfile"))
+        or path == ".dvc/config"
+    )
+
+
+def _in_file(repository: Repository, path: str) -> Iterator[Match]:
+    if path.endswith(".ipynb"):
+        notebook = repository.notebook(path)
+        for cell in notebook.cells if notebook is not None else ():
+            if cell.kind == "code":
+                yield from _in_text(path, cell.source, cell.index, _NAMED)
+            for output in cell.output_texts:
+                for found, what in _tokens(output):
+                    yield _match(
+                        Location(path, 1, cell=cell.index), f"the cell's output shows a {what}", Confidence.HIGH
+                    )
+        return
+    data = repository.data(path)
+    if data is None or len(data) > _LARGEST:
+        return
+    forms = (_NAMED,) if path.lower().endswith(_CODE) else (_PLAIN, _PAIR, _STORE)
+    yield from _in_text(path, data.decode("utf-8-sig", "replace"), None, *forms)
+
+
+def _in_text(path: str, text: str, cell: int | None, *forms: re.Pattern[str]) -> Iterator[Match]:
+    lines: set[int] = set()
+
+    def at(offset: int) -> Location:
+        return Location(path, text.count("\n", 0, offset) + 1, cell=cell)
+
+    for offset, what in _tokens(text):
+        place = at(offset)
+        lines.add(place.line)
+        yield _match(place, f"a {what} is written here", Confidence.HIGH)
+    for found in _URI.finditer(text) if "://" in text else ():
+        place = at(found.start())
+        if place.line not in lines and _is_password(found["value"]) and found["value"].lower() != found["user"].lower():
+            lines.add(place.line)
+            local = found["host"].startswith(("localhost", "127.0.0.1", "0.0.0.0")) or "." not in found["host"]
+            sure = Confidence.MEDIUM if local else Confidence.HIGH
+            yield _match(place, f"the {found['name']} address holds a password", sure)
+    for form in forms:
+        for found in form.finditer(text):
+            place = at(found.start("value"))
+            confidence = _confidence(found["name"], found["value"], form is not _NAMED)
+            if place.line not in lines and confidence is not None:
+                lines.add(place.line)
+                yield _match(place, f"`{found['name']}` is set to a literal value", confidence)
+
+
+def _match(at: Location, message: str, confidence: Confidence) -> Match:
+    return Match(
+        at, message, confidence=confidence, fix="Read it from the environment or a secret store, and revoke this one."
+    )
+
+
+def _tokens(text: str) -> Iterator[tuple[int, str]]:
+    """Keys in a provider's own form."""
+    for found in _TOKEN.finditer(text):
+        group = found.lastgroup or ""
+        body = found[0] if group == "private" else found[0][4:]
+        if group == "private" or (
+            _entropy(body) > 3 and not re.search(r"example|x{4,}|\*{3,}|(.)\1{5,}", body, re.IGNORECASE)
+        ):
+            yield found.start(), _KEYS[group][0]
+
+
+def _confidence(name: str, value: str, in_settings: bool) -> Confidence | None:
+    """How sure it is that a named value is a credential; None for placeholders, references and plain words."""
+    if _PLACEHOLDER.search(value) or _REFERENCE.search(value) or name.lower().endswith(value.lower()):
+        return None
+    if _is_random(value):
+        return Confidence.HIGH
+    if "passw" in name.lower() or "passphrase" in name.lower():
+        return Confidence.MEDIUM if _is_password(value) else None
+    if in_settings and re.search(r"secret", name, re.IGNORECASE) and _is_password(value):
+        return Confidence.MEDIUM
+    return None
+
+
+def _is_random(value: str) -> bool:
+    """Whether a value looks drawn rather than written: long, of several kinds of characters, with no spaces or words."""
+    if len(value) < 16 or " " in value or not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
+        return False
+    parts = re.findall(r"[A-Za-z0-9]+", value)
+    drawn = sum(len(part) for part in parts if any(c.isdigit() for c in part) and any(c.isalpha() for c in part))
+    longest_word = max((len(word) for word in re.findall(r"[a-z]+|[A-Z]+", value)), default=0)
+    return _entropy(value) >= 3.3 and drawn >= 0.6 * len(value) and longest_word <= 10
+
+
+def _is_password(value: str) -> bool:
+    """Whether somebody may have chosen it: no placeholder, and more than one word of letters."""
+    if len(value) < 6 or _PLACEHOLDER.search(value) or _REFERENCE.search(value) or " " in value.strip():
+        return False
+    return any(not c.isalpha() for c in value)
+
+
+def _entropy(value: str) -> float:
+    """Bits for each character."""
+    counts = Counter(value)
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values()) if value else 0.0
