@@ -151,6 +151,20 @@ class Project:
             return []  # nbdev writes the modules from its notebooks
         return list(notebook_files(self.graph, self.written, self.read, self.repository))
 
+    @cached_property
+    def serving(self) -> list[Evidence]:
+        """Where a model is served, deployed or scored in batches; names alone only where nothing is surer."""
+        signals = ("serving-endpoint", "served-by-call", "serving-resource", "batch-prediction", "service-image")
+        found = [e for e in self.evidence(*signals) if not e.at.path.endswith(".ipynb") and not is_test(e.at.path)]
+        found = found or [e for e in self.evidence("web-app", "prediction-cli") if not is_test(e.at.path)]
+        return sorted(found, key=lambda evidence: evidence.strength is Strength.WEAK)
+
+    @cached_property
+    def training(self) -> list[Event]:
+        """Calls that train a model, by program, each place once; no tests."""
+        found = {event.at: event for event in self.events("train") if not is_test(event.at.path)}
+        return list(found.values())
+
     def config_reads(self, path: str) -> list[ConfigRead]:
         """What one program reads of the repository's configuration files."""
         return config_reads(self.programs[path], self.repository)
