@@ -1,4 +1,4 @@
-"""The register of what people sign for, and of risks that are accepted: read, checked, and dated against the audit's day.
+"""What people sign for, and risks that are accepted: read, checked, and held against the audit's day.
 
 An entry counts only while it is complete and in force. Why one does not is said in its state and in a problem.
 """
@@ -23,7 +23,10 @@ _LONGEST = timedelta(days=366)
 _LONGEST_SHORT = timedelta(days=184)
 _NEAR_EXPIRY = timedelta(days=30)
 _FEWEST_WORDS = 5
-_PLACEHOLDER = re.compile(r"^(?:todo|tbd|fixme|n/?a|none|unknown|someone|name|owner|x+|\W*)$|\[bot\]|\bbot\b|dependabot|renovate|example\.org$", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"^(?:todo|tbd|fixme|n/?a|none|unknown|someone|name|owner|x+|\W*)$|\[bot\]|\bbot\b|dependabot|renovate|example\.org$",
+    re.IGNORECASE,
+)
 _RISK_FIELDS = ("reason", "owner", "approved-by", "date", "expires", "compensating-control")
 
 
@@ -43,15 +46,19 @@ def read(
     controls: Collection[str],
     exists: Callable[[str], bool] = lambda path: True,
 ) -> Register:
-    """The register of a parsed file. `as_of` is the audit's day (ISO), "" where it is not known: then nothing dated counts."""
+    """The register of a parsed file. `as_of` is the audit's day (ISO); where it is "", nothing dated counts."""
     problems: list[Problem] = []
     if document.get("schema").text != _SCHEMA:
         place = document.get("schema") or document
-        problems.append(Problem(document.path, place.line, f"the register's schema is not `{_SCHEMA}`: nothing in it counts"))
+        problems.append(
+            Problem(document.path, place.line, f"the register's schema is not `{_SCHEMA}`: nothing in it counts")
+        )
         return Register(problems=tuple(problems))
     today = _day(as_of)
     attestations = tuple(
-        _attestation(entry, today, controls, exists, problems) for entry in document.list("attestations") if entry.is_mapping
+        _attestation(entry, today, controls, exists, problems)
+        for entry in document.list("attestations")
+        if entry.is_mapping
     )
     accepted = tuple(_risk(entry, today, problems) for entry in document.list("exceptions") if entry.is_mapping)
     return Register(attestations, accepted, tuple(problems))
@@ -65,9 +72,11 @@ def _attestation(
     if why:
         problems.append(Problem(entry.path, entry.line, f"the attestation of {control or 'no control'} {why}"))
     evidence = entry.strings("evidence")
-    for path in evidence:
-        if "://" not in path and not re.match(r"\w+:", path) and not exists(path):
-            problems.append(Problem(entry.path, entry.line, f"the attestation of {control} names `{path}`, which is not here"))
+    problems.extend(
+        Problem(entry.path, entry.line, f"the attestation of {control} names `{path}`, which is not here")
+        for path in evidence
+        if not re.match(r"\w+:", path) and not exists(path)
+    )
     return Attestation(
         control=control,
         status=entry.get("status").text or "met",
@@ -96,7 +105,7 @@ def _state_of(entry: Node, today: date | None, control: str, controls: Collectio
 
 
 def _term(entry: Node, today: date | None, longest: timedelta) -> tuple[str, str]:
-    """Whether an entry is in force on the audit's day; one that claims too long a life ends after the longest allowed."""
+    """Whether an entry is in force on the audit's day; too long a life ends after the longest allowed."""
     given, ends = _day(entry.get("date").text), _day(entry.get("expires").text)
     if given is None or ends is None:
         return "malformed", "needs `date` and `expires` as YYYY-MM-DD"
@@ -108,7 +117,10 @@ def _term(entry: Node, today: date | None, longest: timedelta) -> tuple[str, str
         return "malformed", "is dated in the future"
     clipped = min(ends, given + longest)
     if clipped < today:
-        return "expired", "has expired" if clipped == ends else f"is older than the {longest.days} days that it may count"
+        return (
+            "expired",
+            "has expired" if clipped == ends else f"is older than the {longest.days} days that it may count",
+        )
     return ("expiring" if clipped - today <= _NEAR_EXPIRY else "valid"), ""
 
 

@@ -1,1 +1,1 @@
-"""What speaks for a control: signals, each a function of the project that gives evidence with its place and strength."""
+"""What speaks for a control: signals, functions of the project that give evidence."""

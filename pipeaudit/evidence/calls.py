@@ -28,7 +28,9 @@ class CallRule:
 class CallIndex:
     """Events of all programs; one that several programs step into is kept once."""
 
-    def __init__(self, programs: Mapping[str, Events], keeps: Callable[[str], bool] = lambda path: not is_test(path)) -> None:
+    def __init__(
+        self, programs: Mapping[str, Events], keeps: Callable[[str], bool] = lambda path: not is_test(path)
+    ) -> None:
         self.by_role: dict[str, list[Event]] = defaultdict(list)
         self.by_name: dict[str, list[Event]] = defaultdict(list)
         self.by_path: dict[str, list[Event]] = defaultdict(list)
@@ -59,9 +61,7 @@ class CallIndex:
         found = {(event.at.key, event.name): event for event in self.of(*rule.roles)}
         found.update({(event.at.key, event.name): event for event in self.named(*rule.names)})
         return [
-            event
-            for key in sorted(found)
-            if not refused((event := found[key]).name) and _has_argument(event, rule)
+            event for key in sorted(found) if not refused((event := found[key]).name) and _has_argument(event, rule)
         ]
 
     def evidence(self, rule: CallRule) -> Iterator[Evidence]:
@@ -76,7 +76,7 @@ def short(name: str) -> str:
 
 
 def names(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Tells whether a qualified name is one of these; `*` stands for anything, a final `.*` also for the class's call."""
+    """Tells whether a qualified name is one of these; `*` stands for anything, a final `.*` for nothing too."""
     patterns = tuple(patterns)
     exact = {pattern for pattern in patterns if "*" not in pattern}
     parts = []

@@ -10,8 +10,8 @@ from posixpath import normpath
 
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.phrases import first
-from pipeaudit.evidence.pipelines import Job, Step, Workflow
 from pipeaudit.evidence.signal import signal
+from pipeaudit.evidence.workflow import Job, Step, Workflow
 from pipeaudit.model.control import Evidence, Strength
 
 _OF_ITS_OWN = frozenset(("push", "pull_request", "schedule", "called", "event"))
@@ -48,7 +48,9 @@ def performs(facts: Facts, step: Step, kind: str) -> str:
         start = text.rfind("\n", 0, match.start()) + 1
         end = text.find("\n", match.end())
         line = " ".join(text[start : end if end >= 0 else len(text)].split())
-        if not any(word in line.lower() for word in refused) and not line.startswith(("#", "echo ", "pip install", "conda install")):
+        if not any(word in line.lower() for word in refused) and not line.startswith(
+            ("#", "echo ", "pip install", "conda install")
+        ):
             return line[:80]
     action = step.action.lower()
     if action and any(fnmatchcase(action, glob.lower()) for glob in wanted["actions"]):
@@ -88,7 +90,9 @@ def _evidence(found: Done, verb: str) -> Evidence:
     manual = not _starts_by_itself(found.workflow)
     how = " (started by hand)" if manual else ""
     return Evidence(
-        found.step.at, f"{found.workflow.system} {verb}{how}: `{found.what}`", Strength.WEAK if manual else Strength.STRONG
+        found.step.at,
+        f"{found.workflow.system} {verb}{how}: `{found.what}`",
+        Strength.WEAK if manual else Strength.STRONG,
     )
 
 
@@ -122,7 +126,9 @@ def lints(facts: Facts) -> Iterator[Evidence]:
 def manual(facts: Facts) -> Iterator[Evidence]:
     """CI that no push starts."""
     for workflow in facts.workflows:
-        if not _starts_by_itself(workflow) and any(performs(facts, s, k) for j in workflow.jobs for s in j.steps for k in _USEFUL):
+        if not _starts_by_itself(workflow) and any(
+            performs(facts, s, k) for j in workflow.jobs for s in j.steps for k in _USEFUL
+        ):
             yield Evidence(workflow.at, f"{workflow.system} workflow that is started by hand", Strength.WEAK)
 
 
@@ -133,7 +139,10 @@ _USEFUL = ("tests", "pipeline", "builds", "deploys")
 def on_pull_request(facts: Facts) -> Iterator[Evidence]:
     for workflow in facts.workflows:
         if "pull_request" in workflow.triggers and any(
-            performs(facts, step, kind) for job in workflow.jobs for step in job.steps for kind in (*_USEFUL, "lints", "reports")
+            performs(facts, step, kind)
+            for job in workflow.jobs
+            for step in job.steps
+            for kind in (*_USEFUL, "lints", "reports")
         ):
             yield Evidence(workflow.at, f"{workflow.system} checks pull requests", Strength.STRONG)
 
@@ -143,7 +152,11 @@ def reports_metrics(facts: Facts) -> Iterator[Evidence]:
     """A report on the pull request by a workflow that trains or evaluates."""
     for found in done(facts, "reports"):
         words = f"{found.step.command} {found.step.inputs} {found.step.name} {found.job.name}".lower()
-        trains = any(performs(facts, step, "pipeline") or performs(facts, step, "compares") for j in found.workflow.jobs for step in j.steps)
+        trains = any(
+            performs(facts, step, "pipeline") or performs(facts, step, "compares")
+            for j in found.workflow.jobs
+            for step in j.steps
+        )
         if trains or any(word in words for word in ("metric", "result", "report", "eval", "accuracy")):
             yield Evidence(found.step.at, f"results are posted for review: `{found.what}`", Strength.SUPPORTING)
 
@@ -156,7 +169,7 @@ def compares_metrics(facts: Facts) -> Iterator[Evidence]:
 
 @signal("approval-gate")
 def approval_gate(facts: Facts) -> Iterator[Evidence]:
-    """A job that a person has to let through. Of an environment only the name is visible: it shows nobody who approves."""
+    """A job that a person has to let through; an environment's name alone shows nobody who approves."""
     for workflow in facts.workflows:
         for job in workflow.jobs:
             if job.manual:
@@ -199,7 +212,9 @@ def deploy_gated(facts: Facts) -> Iterator[Evidence]:
 def deploy_ungated(facts: Facts) -> Iterator[Evidence]:
     """Every deployment of CI goes out untested, unapproved and in one stage, and nothing rolls it back."""
     deployments = list(done(facts, "deploys"))
-    if any(_gate(facts, found) for found in deployments) or facts.shows("rollback-automatic", "rollback-command", "weighted-traffic"):
+    if any(_gate(facts, found) for found in deployments) or facts.shows(
+        "rollback-automatic", "rollback-command", "weighted-traffic"
+    ):
         return
     for found in deployments:
         if "push" in found.workflow.triggers:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeaudit.evidence.pipelines import Workflow
 from pipeaudit.evidence.prose import Writing
+from pipeaudit.evidence.workflow import Workflow
 from pipeaudit.model.location import Location
 
 _RECIPE = re.compile(r"^\t(.*)$")
@@ -19,7 +19,7 @@ _SHELL_LANGUAGES = frozenset(("bash", "sh", "shell", "console", "zsh", "", "powe
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One or more lines of shell. `source`: ci, make, script, image, stage, notebook, document; `target`: of a Makefile."""
+    """Lines of shell. `source`: ci, make, script, image, stage, notebook or document; `target`: of a Makefile."""
 
     text: str
     at: Location

@@ -14,7 +14,8 @@ from pipeaudit.read import python
 from pipeaudit.read.error import ReadError
 
 METRIC = re.compile(
-    r"(?:^|[^a-z])(?:f1|f_?beta|rmse|mse|mae|mape|smape|r2|auc|roc_?auc|accuracy|acc|precision|recall|log_?loss|ndcg|map|mrr|bleu|rouge\w*|"
+    r"(?:^|[^a-z])(?:f1|f_?beta|rmse|mse|mae|mape|smape|r2|auc|roc_?auc|accuracy|acc|precision|recall|log_?loss|"
+    r"ndcg|map|mrr|bleu|rouge\w*|"
     r"wer|iou|dice|silhouette|perplexity|loss|metrics?|scores?|error|performance|drift\w*|psi)(?:$|[^a-z])",
     re.IGNORECASE,
 )
@@ -24,7 +25,7 @@ _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`test` is the source of what is compared, `calls` the dotted names called under it, `stops` tells of raise and exit."""
+    """`test` is what is compared, `calls` the dotted names called under it, `stops` tells of raise and exit."""
 
     at: Location
     test: str
@@ -64,7 +65,9 @@ def _conditions(path: str, source: str, cell: int | None) -> Iterator[Condition]
             continue
         if not any(isinstance(part, ast.Compare) and isinstance(part.ops[0], _ORDERS) for part in ast.walk(test)):
             continue
-        words = " ".join(line.strip() for line in lines[test.lineno - 1 : (test.end_lineno or test.lineno)])[:_LONGEST_TEST]
+        words = " ".join(line.strip() for line in lines[test.lineno - 1 : (test.end_lineno or test.lineno)])[
+            :_LONGEST_TEST
+        ]
         if not METRIC.search(words):
             continue
         parts = [part for statement in under for part in ast.walk(statement)]

@@ -29,27 +29,27 @@ def load(path: Path) -> Declarations:
 
 
 def call_rules(declared: Declarations) -> dict[str, CallRule]:
-    return {id: _call_rule(entry) for id, entry in declared["calls"].items()}
+    return {signal_id: _call_rule(entry) for signal_id, entry in declared["calls"].items()}
 
 
 def section_rules(declared: Declarations) -> dict[str, SectionRule]:
-    return {id: _section_rule(entry) for id, entry in declared["sections"].items()}
+    return {signal_id: _section_rule(entry) for signal_id, entry in declared["sections"].items()}
 
 
 def finders(declared: Declarations) -> dict[str, Finder]:
     """All declared signals by id."""
     found: dict[str, Finder] = {}
-    for id, rule in call_rules(declared).items():
-        found[id] = lambda facts, rule=rule: facts.calls.evidence(rule)  # type: ignore[misc] # the default binds it
-    for id, section in section_rules(declared).items():
-        found[id] = lambda facts, rule=section: sections(rule, facts)  # type: ignore[misc]
-    for id, entry in declared["files"].items():
-        found[id] = lambda facts, entry=entry: _files(entry, facts)  # type: ignore[misc]
-    for id, entry in declared["commands"].items():
-        found[id] = lambda facts, entry=entry: _commands(entry, facts)  # type: ignore[misc]
-    for id, entry in declared["resources"].items():
+    for signal_id, rule in call_rules(declared).items():
+        found[signal_id] = lambda facts, rule=rule: facts.calls.evidence(rule)  # type: ignore[misc] # the default binds it
+    for signal_id, section in section_rules(declared).items():
+        found[signal_id] = lambda facts, rule=section: sections(rule, facts)  # type: ignore[misc]
+    for signal_id, entry in declared["files"].items():
+        found[signal_id] = lambda facts, entry=entry: _files(entry, facts)  # type: ignore[misc]
+    for signal_id, entry in declared["commands"].items():
+        found[signal_id] = lambda facts, entry=entry: _commands(entry, facts)  # type: ignore[misc]
+    for signal_id, entry in declared["resources"].items():
         wanted = tuple(Resource.from_entry(each) for each in entry["any"])
-        found[id] = lambda facts, says=entry["says"], wanted=wanted: resources(says, wanted, facts)  # type: ignore[misc]
+        found[signal_id] = lambda facts, says=entry["says"], wanted=wanted: resources(says, wanted, facts)  # type: ignore[misc]
     return found
 
 
@@ -95,7 +95,11 @@ def _files(entry: Mapping[str, Any], facts: Facts) -> Iterator[Evidence]:
     wanted = glob(entry["paths"])
     refused = glob(entry["unless"]) if "unless" in entry else None
     for path in facts.paths:
-        if wanted.fullmatch(path.lower()) and not (refused and refused.fullmatch(path.lower())) and not facts.is_empty(path):
+        if (
+            wanted.fullmatch(path.lower())
+            and not (refused and refused.fullmatch(path.lower()))
+            and not facts.is_empty(path)
+        ):
             yield Evidence(Location(path), entry["says"].replace("{name}", path), _strength(entry))
 
 

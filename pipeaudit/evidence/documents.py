@@ -70,12 +70,14 @@ def _says_enough(section: Section, rule: SectionRule) -> bool:
 # What a model is for, in verbs and nouns of tasks.
 _TASK = re.compile(
     r"\b(predict\w*|classif\w*|forecast\w*|detect\w*|recommend\w*|segment\w*|estimat\w*|regression|cluster\w*|"
-    r"recogni[sz]\w*|generat\w+ (?:text|images?|answers?|summar\w+)|rank\w*|translat\w*|summari[sz]\w*|anomal\w*|scor(?:e|es|ing)\b|"
+    r"recogni[sz]\w*|generat\w+ (?:text|images?|answers?|summar\w+)|rank\w*|translat\w*|summari[sz]\w*|anomal\w*|"
+    r"scor(?:e|es|ing)\b|"
     r"question[- ]answering|chatbot|sentiment)",
     re.IGNORECASE,
 )
 _GENERIC = re.compile(
-    r"\b(template|tutorial|course|lesson|workshop|demo|skeleton|boilerplate|playing with|how to|starter|cookiecutter)\b",
+    r"\b(template|tutorial|course|lesson|workshop|demo|skeleton|boilerplate|playing with|how to|starter|"
+    r"cookiecutter)\b",
     re.IGNORECASE,
 )
 
@@ -121,18 +123,20 @@ def objective_named(facts: Facts) -> Iterator[Evidence]:
 def _purposes(document: Writing, facts: Facts) -> Iterator[Section]:
     if document.opening is not None and (document in facts.readmes or document.is_notebook):
         yield document.opening
-    for id in ("purpose-section", "objective-section"):
-        rule = facts.section_rules[id]
+    for signal_id in ("purpose-section", "objective-section"):
+        rule = facts.section_rules[signal_id]
         yield from (section for section in document.sections if _matches(section.key, rule.headings))
 
 
 _DIAGRAM_WORDS = re.compile(
     r"architect|pipeline|workflow|work-flow|workload|life-?cycle|\bdag\b|_dag|dag_|lineage|flow-?chart|flow-?diagram|"
-    r"diagram|system[s_ -]*design|ci-?cd|overview|mlops|infrastructure|data-?flow|\bflow\b|[_-]flow|schema[_-]?design|blueprint|process",
+    r"diagram|system[s_ -]*design|ci-?cd|overview|mlops|infrastructure|data-?flow|\bflow\b|[_-]flow|"
+    r"schema[_-]?design|blueprint|process",
     re.IGNORECASE,
 )
 _NOT_DIAGRAMS = re.compile(
-    r"badge|shields\.io|/workflows/|\.svg\?branch|logo|icon|avatar|screenshot|screen-shot|codecov|travis-ci|circleci\.com|"
+    r"badge|shields\.io|/workflows/|\.svg\?branch|logo|icon|avatar|screenshot|screen-shot|codecov|travis-ci|"
+    r"circleci\.com|"
     r"youtube|contrib\.rocks|star-history|colab|zenodo|binder|favicon|confusion|roc[_-]|\bloss\b|accuracy",
     re.IGNORECASE,
 )
@@ -212,7 +216,8 @@ def stakeholder_map_complete(facts: Facts) -> Iterator[Evidence]:
 
 
 _INVITES = re.compile(
-    r"contributions? (?:are|is) (?:very |always |more than )?welcome|pull requests? (?:are|is)? ?(?:very |always )?welcome|"
+    r"contributions? (?:are|is) (?:very |always |more than )?welcome|pull requests? (?:are|is)? ?(?:very |"
+    r"always )?welcome|"
     r"feel free to (?:contribute|open|submit|fork)|welcomes? contributions|submit an? (?:issue|pull request)|"
     r"report any issues|open an issue|raise an issue|PRs? (?:are )?welcome",
     re.IGNORECASE,
@@ -225,7 +230,9 @@ def contribution_invited(facts: Facts) -> Iterator[Evidence]:
         for section in document.sections:
             found = _INVITES.search(section.body)
             if found:
-                yield Evidence(at_offset(section, found.start()), "the README invites contributions", Strength.SUPPORTING)
+                yield Evidence(
+                    at_offset(section, found.start()), "the README invites contributions", Strength.SUPPORTING
+                )
                 break
 
 

@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator
 
 from pipeaudit.evidence.calls import short
+from pipeaudit.evidence.candidates import candidates
 from pipeaudit.evidence.conditions import conditions
+from pipeaudit.evidence.data import reads
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_test
 from pipeaudit.evidence.programs import imports_learner, in_code, orchestrated, path_of, predict_events, train_events
 from pipeaudit.evidence.signal import signal
-from pipeaudit.evidence.training import candidates
-from pipeaudit.flow.events import MISSING, Event
+from pipeaudit.flow.events import MISSING
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
 
 _METRIC_NAME = re.compile(
-    r"(?:^|[_.\-\s/])(?:f1|f_?beta|rmse|mse|mae|mape|smape|r2|auc|roc_?auc|avg_?prec|average_precision|accuracy|acc|precision|recall|log_?loss|"
-    r"ndcg|map|mrr|hit_?rate|bleu|rouge\w*|wer|cer|iou|dice|silhouette|perplexity|loss|metric|score|error)(?:$|[_.\-\s/@\d])",
+    r"(?:^|[_.\-\s/])(?:f1|f_?beta|rmse|mse|mae|mape|smape|r2|auc|roc_?auc|avg_?prec|average_precision|accuracy|"
+    r"acc|precision|recall|log_?loss|"
+    r"ndcg|map|mrr|hit_?rate|bleu|rouge\w*|wer|cer|iou|dice|silhouette|perplexity|loss|metric|score|error)(?:$|"
+    r"[_.\-\s/@\d])",
     re.IGNORECASE,
 )
 
@@ -40,7 +43,19 @@ def metrics_declared(facts: Facts) -> Iterator[Evidence]:
 @signal("metrics-file-written")
 def metrics_file_written(facts: Facts) -> Iterator[Evidence]:
     """Structured files of metrics that code writes."""
-    for event in (*facts.calls.of("write_data", "report"), *facts.calls.named("json.dump", "yaml.dump", "yaml.safe_dump", "builtins.open", "pathlib.Path.write_text", "builtins.file.write", "pandas.*.to_csv", "pandas.*.to_json")):
+    for event in (
+        *facts.calls.of("write_data", "report"),
+        *facts.calls.named(
+            "json.dump",
+            "yaml.dump",
+            "yaml.safe_dump",
+            "builtins.open",
+            "pathlib.Path.write_text",
+            "builtins.file.write",
+            "pandas.*.to_csv",
+            "pandas.*.to_json",
+        ),
+    ):
         path = path_of(event).lower()
         words = " ".join(value.name for value in event.arguments.values()).lower()
         mode = event.constant("mode", event.constant("1", "w"))
@@ -50,7 +65,9 @@ def metrics_file_written(facts: Facts) -> Iterator[Evidence]:
             yield Evidence(event.at, f"metrics are written to `{path or 'a file'}`")
 
 
-_METRICS_FILE = re.compile(r"(?:metric|score|result|eval|report|performance)[\w.{}/-]*\.(?:json|ya?ml|csv|tsv|parquet)$")
+_METRICS_FILE = re.compile(
+    r"(?:metric|score|result|eval|report|performance)[\w.{}/-]*\.(?:json|ya?ml|csv|tsv|parquet)$"
+)
 _METRICS_WORD = re.compile(r"metric|scores?\b|results?\b|performance|report|evaluation")
 
 
@@ -69,7 +86,8 @@ def metric_printed(facts: Facts) -> Iterator[Evidence]:
 
 _GATHERED = re.compile(r"^\s*\w*(?:metrics|scores)\w*\s*(?:\[[^\]]*\])?\s*=[^=]")
 _SHOWN = re.compile(
-    r"[\"'][^\"']{0,80}\b(?:acc|accuracy|f1|rmse|mse|mae|r2|auc|precision|recall|score)\b[^\"'\n]{0,40}(?:%|\{)", re.IGNORECASE
+    r"[\"'][^\"']{0,80}\b(?:acc|accuracy|f1|rmse|mse|mae|r2|auc|precision|recall|score)\b[^\"'\n]{0,40}(?:%|\{)",
+    re.IGNORECASE,
 )
 
 
@@ -89,7 +107,9 @@ def metric_in_configuration(facts: Facts) -> Iterator[Evidence]:
 
 _CONFIG = re.compile(r"param|conf|setting|hyper|train|model|main|default|experiment|eval")
 _METRIC_KEY = re.compile(
-    r"(?:primary_?|main_?|eval(?:uation)?_?|target_?|optimi[sz]ation_?|objective_?|selection_?|monitor_?)?metrics?(?:_name|_for_best_model|_to_monitor)?|scoring|monitor|eval_metric|primarymetric|objective_metric_name"
+    r"(?:primary_?|main_?|eval(?:uation)?_?|target_?|optimi[sz]ation_?|objective_?|selection_?|"
+    r"monitor_?)?metrics?(?:_name|_for_best_model|_to_monitor)?|scoring|monitor|eval_metric|primarymetric|"
+    r"objective_metric_name"
 )
 
 
@@ -98,7 +118,17 @@ def search_objective(facts: Facts) -> Iterator[Evidence]:
     """The metric that a search, an early stop or a checkpoint goes by."""
     for events in facts.calls.by_name.values():
         for event in events:
-            for name in ("scoring", "refit", "metric_for_best_model", "monitor", "primary_metric", "objective_metric_name", "metric", "eval_metric", "objective"):
+            for name in (
+                "scoring",
+                "refit",
+                "metric_for_best_model",
+                "monitor",
+                "primary_metric",
+                "objective_metric_name",
+                "metric",
+                "eval_metric",
+                "objective",
+            ):
                 value = event.argument(name)
                 if value is None or not isinstance(value.constant, str) or value.constant is MISSING:
                     continue
@@ -123,12 +153,17 @@ def metric_threshold_in_config(facts: Facts) -> Iterator[Evidence]:
         for document in facts.nodes(path):
             for key, value in document.pairs():
                 if value.number is not None and _THRESHOLD_KEY.fullmatch(key.raw.lower()):
-                    yield Evidence(value.at, f"`{key.raw}: {value.raw}` is what the model must reach", Strength.SUPPORTING)
+                    yield Evidence(
+                        value.at, f"`{key.raw}: {value.raw}` is what the model must reach", Strength.SUPPORTING
+                    )
 
 
 _THRESHOLD_KEY = re.compile(
-    r"(?:min|minimum|target|required|max|maximum)_(?:f1\w*|rmse|mse|mae|mape|r2\w*|auc\w*|roc_?auc|accuracy|acc|precision|recall|logloss|score|metric)|"
-    r"(?:f1\w*|rmse|mse|mae|mape|r2|auc|roc_?auc|accuracy|precision|recall|metric|score|performance|quality|promotion|acceptance|release|evaluation|model_?score|blessing|expected_score)_?(?:threshold|target|min|minimum|limit)|"
+    r"(?:min|minimum|target|required|max|maximum)_(?:f1\w*|rmse|mse|mae|mape|r2\w*|auc\w*|roc_?auc|accuracy|acc|"
+    r"precision|recall|logloss|score|metric)|"
+    r"(?:f1\w*|rmse|mse|mae|mape|r2|auc|roc_?auc|accuracy|precision|recall|metric|score|performance|quality|"
+    r"promotion|acceptance|release|evaluation|model_?score|blessing|expected_score)_?(?:threshold|target|min|"
+    r"minimum|limit)|"
     r"(?:base_accuracy|expected_accuracy|expected_score|acceptance_threshold|threshold_accuracy|threshold_score)"
 )
 
@@ -140,24 +175,36 @@ def metric_gate(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(event.at, f"`{short(event.name)}` gates on a metric")
     for condition in facts.once(conditions):
         released = next((call for call in condition.calls if _RELEASES.search(call)), "")
-        if released or condition.stops and _LIMIT.search(condition.test):
+        if released or (condition.stops and _LIMIT.search(condition.test)):
             what = f"decides over `{released}`" if released else "decides whether the run goes on"
             yield Evidence(condition.at, f"a metric {what}: `{condition.test[:80]}`")
         elif _LIMIT.search(condition.test) and any("save" in call or "dump" in call for call in condition.calls):
             yield Evidence(condition.at, f"a metric decides whether the model is kept: `{condition.test[:80]}`")
     for event in facts.calls.named(
-        "mlflow.models.MetricThreshold", "mlflow.validate_evaluation_results", "tfx.*.Evaluator", "tensorflow_model_analysis.MetricThreshold",
-        "tensorflow_model_analysis.GenericValueThreshold", "sagemaker.workflow.condition*", "kfp.dsl.If", "kfp.dsl.Condition",
-        "kfp.v2.dsl.Condition", "tensorflow_model_analysis.*Threshold*",
+        "mlflow.models.MetricThreshold",
+        "mlflow.validate_evaluation_results",
+        "tfx.*.Evaluator",
+        "tensorflow_model_analysis.MetricThreshold",
+        "tensorflow_model_analysis.GenericValueThreshold",
+        "sagemaker.workflow.condition*",
+        "kfp.dsl.If",
+        "kfp.dsl.Condition",
+        "kfp.v2.dsl.Condition",
+        "tensorflow_model_analysis.*Threshold*",
     ):
         yield Evidence(event.at, f"`{short(event.name)}` gates on a value")
 
 
 _RELEASES = re.compile(
-    r"regist|promot|transition_model|set_registered|deploy|create_model_version|\bcancel$|publish|push_to_hub|upload_model|trigger", re.IGNORECASE
+    r"regist|promot|transition_model|set_registered|deploy|create_model_version|\bcancel$|publish|push_to_hub|"
+    r"upload_model|trigger",
+    re.IGNORECASE,
 )
 # A fixed number, or something that is called a limit; the best value so far is none: that is checkpointing.
-_LIMIT = re.compile(r"[<>]=?\s*[-+]?\d|[-+]?\d[\d.]*\s*[<>]|thresh|min_|max_|limit|target|required|expected|minimum|baseline", re.IGNORECASE)
+_LIMIT = re.compile(
+    r"[<>]=?\s*[-+]?\d|[-+]?\d[\d.]*\s*[<>]|thresh|min_|max_|limit|target|required|expected|minimum|baseline",
+    re.IGNORECASE,
+)
 
 
 @signal("segment-metrics")
@@ -179,7 +226,11 @@ def segment_metrics(facts: Facts) -> Iterator[Evidence]:
             continue
         for name, at in events.functions:
             last = name.rpartition(".")[2].lower()
-            if re.search(r"(?:per_class|by_class|slice_metrics|get_slice|per_slice|by_segment|by_group|per_group|per_segment|per_category)", last):
+            if re.search(
+                r"(?:per_class|by_class|slice_metrics|get_slice|per_slice|by_segment|by_group|per_group|"
+                r"per_segment|per_category)",
+                last,
+            ):
                 yield Evidence(at, f"`{last}` computes metrics by part")
 
 
@@ -190,10 +241,14 @@ _SEGMENT = re.compile(r"slice|segment|group|region|subset_by|cohort|per_class|st
 def models_compared(facts: Facts) -> Iterator[Evidence]:
     """Several candidates whose figures go to one tracker or one table."""
     tracked = facts.evidence("metric-logged") or facts.evidence("run-tracked")
-    several = len({short(name) for name in facts.once(candidates)}) > 1 or facts.shows("model-configurations", "hyperparameter-search")
+    several = len({short(name) for name in facts.once(candidates)}) > 1 or facts.shows(
+        "model-configurations", "hyperparameter-search"
+    )
     if tracked and several:
         yield Evidence(tracked[0].at, "candidates can be compared in the tracker", Strength.SUPPORTING)
-    for event in facts.calls.named("mlflow.search_runs", "mlflow.MlflowClient.search_runs", "wandb.Api.runs", "mlflow.*.search_runs"):
+    for event in facts.calls.named(
+        "mlflow.search_runs", "mlflow.MlflowClient.search_runs", "wandb.Api.runs", "mlflow.*.search_runs"
+    ):
         yield Evidence(event.at, f"`{short(event.name)}` compares runs", Strength.SUPPORTING)
 
 
@@ -202,10 +257,16 @@ def champion_challenger(facts: Facts) -> Iterator[Evidence]:
     """The new model's metric against the one in production."""
     for condition in facts.once(conditions):
         if _FORMER.search(condition.test) and re.search(r"[<>]", condition.test) and not condition.in_loop:
-            yield Evidence(condition.at, f"the new model is compared with the former one: `{condition.test[:80]}`", Strength.SUPPORTING)
+            yield Evidence(
+                condition.at,
+                f"the new model is compared with the former one: `{condition.test[:80]}`",
+                Strength.SUPPORTING,
+            )
 
 
-_FORMER = re.compile(r"prod|champion|current_model|old_|previous_|prev_|existing|registered|deployed|base_?line|live_", re.IGNORECASE)
+_FORMER = re.compile(
+    r"prod|champion|current_model|old_|previous_|prev_|existing|registered|deployed|base_?line|live_", re.IGNORECASE
+)
 
 
 @signal("feature-importance")
@@ -222,7 +283,11 @@ _IMPORTANCES = re.compile(r"\.feature_importances_\b|\.coef_\b")
 def behavioural_tests(facts: Facts) -> Iterator[Evidence]:
     """Tests that disturb or turn inputs and look at the prediction."""
     for path in facts.paths:
-        if is_test(path) and re.search(r"behaviou?r|invarian|directional|robust|checklist|metamorphic", path, re.IGNORECASE) and path.endswith(".py"):
+        if (
+            is_test(path)
+            and re.search(r"behaviou?r|invarian|directional|robust|checklist|metamorphic", path, re.IGNORECASE)
+            and path.endswith(".py")
+        ):
             yield Evidence(Location(path), "tests of the model's behaviour", Strength.SUPPORTING)
     for path, events in facts.project.programs.items():
         if not is_test(path):
@@ -257,22 +322,22 @@ def predefined_split(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(event.at, "the data set comes with a test part")
     for event in facts.calls.named("datasets.load_dataset", "tensorflow_datasets.load"):
         split = event.constant("split")
-        if isinstance(split, str | list) and "test" in str(split) or "val" in str(split or ""):
+        if (isinstance(split, str | list) and "test" in str(split)) or "val" in str(split or ""):
             yield Evidence(event.at, f"`{short(event.name)}` loads a test part")
     for event in facts.calls.named("datasets.load_dataset"):
         if event.argument("split") is None:
             yield Evidence(event.at, "the data set comes in parts", Strength.WEAK)
 
 
-_TEST_FILE = re.compile(r"(?:^|[/_.-])(?:test|holdout|hold_out|valid|validation|val|eval|dev)(?:[/_.-]|$)", re.IGNORECASE)
+_TEST_FILE = re.compile(
+    r"(?:^|[/_.-])(?:test|holdout|hold_out|valid|validation|val|eval|dev)(?:[/_.-]|$)", re.IGNORECASE
+)
 _TRAIN_FILE = re.compile(r"(?:^|[/_.-])(?:train|training)(?:[/_.-]|$)", re.IGNORECASE)
 
 
 @signal("files-by-role")
 def files_by_role(facts: Facts) -> Iterator[Evidence]:
     """A file for training and another one for the test, both read; or both declared as inputs."""
-    from pipeaudit.evidence.data import reads
-
     if not (facts.once(train_events) or facts.shows("training-stage")):
         return
     known = [(event.at, path.rpartition("/")[2]) for event, path in facts.once(reads) if path]
@@ -283,7 +348,10 @@ def files_by_role(facts: Facts) -> Iterator[Evidence]:
     for path in facts.paths:
         if path.lower().endswith((".yaml", ".yml")) and not path.startswith("."):
             for document in facts.nodes(path):
-                train, test = document.get("train"), document.get("val") or document.get("test") or document.get("valid")
+                train, test = (
+                    document.get("train"),
+                    document.get("val") or document.get("test") or document.get("valid"),
+                )
                 if train.text and test.text and ("/" in train.text or "." in train.text):
                     yield Evidence(test.at, f"judges on `{test.text[:60]}`, trains on `{train.text[:60]}`")
     if trains and tests:
@@ -303,16 +371,21 @@ def temporal_split(facts: Facts) -> Iterator[Evidence]:
             yield Evidence(event.at, "the test part is later than the training part")
     for path, events in facts.project.programs.items():
         for name, at in events.functions:
-            if not is_test(path) and re.search(r"(?:temporal|time|date|chronological)_?(?:based_)?(?:train_test_)?split|split_by_(?:date|time)", name, re.IGNORECASE):
+            if not is_test(path) and re.search(
+                r"(?:temporal|time|date|chronological)_?(?:based_)?(?:train_test_)?split|split_by_(?:date|time)",
+                name,
+                re.IGNORECASE,
+            ):
                 yield Evidence(at, f"`{name.rpartition('.')[2]}` splits by time")
 
 
 @signal("skew-check")
 def skew_check(facts: Facts) -> Iterator[Evidence]:
     """Training data against serving data."""
-    for each in facts.evidence("skew-check-call"):
-        yield each
-    if facts.shows("drift-check") and facts.shows("monitoring-scheduled", "monitor-in-service", "drift-monitor-resource"):
+    yield from facts.evidence("skew-check-call")
+    if facts.shows("drift-check") and facts.shows(
+        "monitoring-scheduled", "monitor-in-service", "drift-monitor-resource"
+    ):
         yield facts.evidence("drift-check")[0]
 
 

@@ -84,8 +84,12 @@ def notebook_drives(facts: Facts) -> Iterator[Evidence]:
     for command in facts.commands:
         if command.source == "notebook":
             found = re.search(r"\bpython3?\s+[\w./-]+\.py\b", command.text)
-            if found and re.search(r"train|hpo|regist|process|prepar|feature|model|download|pipeline|run", found.group()):
-                yield Evidence(command.at_offset(found.start()), f"a notebook starts `{found.group()}`", Strength.SUPPORTING)
+            if found and re.search(
+                r"train|hpo|regist|process|prepar|feature|model|download|pipeline|run", found.group()
+            ):
+                yield Evidence(
+                    command.at_offset(found.start()), f"a notebook starts `{found.group()}`", Strength.SUPPORTING
+                )
         elif re.search(r"\bpapermill\b|nbconvert\b.*--execute", command.text) and command.source != "document":
             yield Evidence(command.at, "a step executes a notebook", Strength.SUPPORTING)
     for event in facts.calls.named("papermill.execute_notebook", "airflow.providers.papermill.*"):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeaudit.evidence import commands, pipelines
-from pipeaudit.evidence.calls import CallIndex, CallRule
+from pipeaudit.evidence.calls import CallIndex, CallRule, names
 from pipeaudit.evidence.images import Image, images
 from pipeaudit.evidence.places import is_example, is_notebook, is_test
 from pipeaudit.evidence.prose import Writing
 from pipeaudit.evidence.signal import Finder
+from pipeaudit.evidence.workflow import Workflow
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
@@ -34,7 +35,9 @@ _VENDORED = ("node_modules/", "site-packages/", "third_party/", "vendor/", "vend
 class Facts:
     """A project with what its signals have in common; `finders` are the signals by id."""
 
-    def __init__(self, project: Project, finders: Mapping[str, Finder], declared: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, project: Project, finders: Mapping[str, Finder], declared: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self.project = project
         self.repository: Repository = project.repository
         self.graph: PipelineGraph = project.graph
@@ -42,21 +45,22 @@ class Facts:
         self.declared = declared
         self._finders = finders
         self._found: dict[str, tuple[Evidence, ...]] = {}
+        self._groups: dict[str, Callable[[str], bool]] = {}
         self._made: dict[Callable[[Facts], Any], Any] = {}
         self.call_rules: Mapping[str, CallRule] = {}
         self.section_rules: Mapping[str, SectionRule] = {}
         self.declarations: Mapping[str, tuple[Evidence, ...]] = {}
 
-    def evidence(self, id: str) -> tuple[Evidence, ...]:
+    def evidence(self, signal_id: str) -> tuple[Evidence, ...]:
         """All evidence of a signal: the strongest first, then by place."""
-        if id not in self._found:
-            self._found[id] = ()  # a signal that asks for itself finds nothing more
-            found = dict.fromkeys(self._finders[id](self))
-            self._found[id] = tuple(sorted(found, key=lambda e: (_RANK[e.strength], e.at.key, e.what)))
-        return self._found[id]
+        if signal_id not in self._found:
+            self._found[signal_id] = ()  # a signal that asks for itself finds nothing more
+            found = dict.fromkeys(self._finders[signal_id](self))
+            self._found[signal_id] = tuple(sorted(found, key=lambda e: (_RANK[e.strength], e.at.key, e.what)))
+        return self._found[signal_id]
 
     def shows(self, *ids: str) -> bool:
-        return any(self.evidence(id) for id in ids)
+        return any(self.evidence(signal_id) for signal_id in ids)
 
     def once(self, make: Callable[[Facts], _Made]) -> _Made:
         """What a function makes of these facts; it runs once."""
@@ -65,8 +69,18 @@ class Facts:
         made: _Made = self._made[make]
         return made
 
+    def is_one(self, group: str, name: str) -> bool:
+        """Whether a qualified name is in a group of `signals.yaml`."""
+        if group not in self._groups:
+            self._groups[group] = names(self.declared["names"][group])
+        return self._groups[group](name)
+
+    def names(self, group: str) -> frozenset[str]:
+        """The names of a group that holds no patterns."""
+        return frozenset(self.declared["names"][group])
+
     @property
-    def paths(self) -> Sequence[str]:
+    def paths(self) -> tuple[str, ...]:
         return self.repository.paths
 
     @cached_property
@@ -131,7 +145,7 @@ class Facts:
 
     @cached_property
     def images(self) -> tuple[Image, ...]:
-        return tuple(images(tuple(self.paths), self))
+        return tuple(images(self.paths, self))
 
     @cached_property
     def calls(self) -> CallIndex:
@@ -172,12 +186,12 @@ class Facts:
         return tuple(d for d in named if d.path.count("/") == depth)
 
     @cached_property
-    def workflows(self) -> tuple[pipelines.Workflow, ...]:
+    def workflows(self) -> tuple[Workflow, ...]:
         return tuple(pipelines.workflows(self))
 
     @cached_property
     def commands(self) -> tuple[commands.Command, ...]:
-        found = [*commands.from_workflows(self.workflows), *commands.from_files(tuple(self.paths), self)]
+        found = [*commands.from_workflows(self.workflows), *commands.from_files(self.paths, self)]
         for stage in self.graph.stages():
             for declared in stage.declarations:
                 found += [
@@ -200,7 +214,9 @@ class Facts:
             lower = path.lower()
             if path in ci or is_test(path) or any(folder in lower for folder in _VENDORED):
                 continue
-            if lower.endswith((".yaml", ".yml", ".yaml.tpl", ".yml.j2")) or (lower.endswith(".json") and _may_deploy(lower)):
+            if lower.endswith((".yaml", ".yml", ".yaml.tpl", ".yml.j2")) or (
+                lower.endswith(".json") and _may_deploy(lower)
+            ):
                 found += [node for node in self.nodes(path) if node.is_mapping]
         return tuple(found)
 
@@ -209,7 +225,10 @@ class Facts:
 
 
 def _may_deploy(path: str) -> bool:
-    return any(word in path for word in ("deploy", "k8s", "kube", "template", "cloudformation", "dashboard", "grafana", "monitor", "alert"))
+    return any(
+        word in path
+        for word in ("deploy", "k8s", "kube", "template", "cloudformation", "dashboard", "grafana", "monitor", "alert")
+    )
 
 
 def _is_document(path: str) -> bool:

@@ -11,16 +11,22 @@ from pipeaudit.evidence.signal import FINDERS
 from pipeaudit.rule import Project
 
 _MODULES = (
+    "candidates",
     "ci",
     "data",
+    "data_form",
     "documents",
     "evaluation",
     "experiments",
+    "lineage",
     "models",
     "monitoring",
+    "packages",
+    "parameters",
     "preprocessing",
     "release",
     "serving",
+    "sharing",
     "team",
     "tests",
     "training",

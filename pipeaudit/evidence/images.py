@@ -71,7 +71,10 @@ def _image(parsed: Dockerfile, context: str) -> Image:
         for word in (instruction.words or tuple(instruction.text.split()))[:-1]
     )
     commands = tuple(
-        (" ".join(instruction.words) if instruction.words else instruction.text, Location(parsed.path, instruction.line))
+        (
+            " ".join(instruction.words) if instruction.words else instruction.text,
+            Location(parsed.path, instruction.line),
+        )
         for instruction in parsed.of("CMD", "ENTRYPOINT", "RUN")
     )
     return Image(parsed.path, context, bases, copies, commands)

@@ -27,7 +27,12 @@ def quality_monitor(facts: Facts) -> Iterator[Evidence]:
     for node in facts.graph.stages(StageKind.MONITORING):
         if not re.search(r"monitor|drift|quality|observ|track", node.name, re.IGNORECASE):
             continue
-        if node.declarations and {said.system for said in node.declarations} - {"python", "notebook", "docker", "compose"}:
+        if node.declarations and {said.system for said in node.declarations} - {
+            "python",
+            "notebook",
+            "docker",
+            "compose",
+        }:
             yield Evidence(node.at, f"stage `{node.name}` monitors", Strength.SUPPORTING)
 
 
@@ -66,9 +71,8 @@ def monitoring_stub(facts: Facts) -> Iterator[Evidence]:
 
 @signal("metrics-resource")
 def metrics_resource(facts: Facts) -> Iterator[Evidence]:
-    """Collectors that look at a service: monitors, and scrape configurations that name more than the collector itself."""
-    for each in facts.evidence("metrics-manifest"):
-        yield each
+    """Collectors that look at a service."""
+    yield from facts.evidence("metrics-manifest")
 
 
 @signal("dashboards")
@@ -98,21 +102,33 @@ def alert_rule(facts: Facts) -> Iterator[Evidence]:
 
 @signal("alert-resource")
 def alert_resource(facts: Facts) -> Iterator[Evidence]:
-    for event in facts.calls.named("boto3.client.put_metric_alarm", "aws_cdk.aws_cloudwatch.Alarm", "google.cloud.monitoring_v3.*AlertPolicy*", "*.put_metric_alarm"):
+    for event in facts.calls.named(
+        "boto3.client.put_metric_alarm",
+        "aws_cdk.aws_cloudwatch.Alarm",
+        "google.cloud.monitoring_v3.*AlertPolicy*",
+        "*.put_metric_alarm",
+    ):
         yield Evidence(event.at, "an alarm is set on a metric")
-    for event in facts.calls.named("google.cloud.aiplatform.model_monitoring.EmailAlertConfig", "azure.ai.ml.entities.AlertNotification"):
+    for event in facts.calls.named(
+        "google.cloud.aiplatform.model_monitoring.EmailAlertConfig", "azure.ai.ml.entities.AlertNotification"
+    ):
         yield Evidence(event.at, "the monitor sends alerts")
     for path in facts.paths:
         if path.endswith(".tf"):
             for number, line in enumerate(facts.text(path).split("\n"), 1):
-                if re.match(r'\s*resource\s+"(?:aws_cloudwatch_metric_alarm|google_monitoring_alert_policy|azurerm_monitor_metric_alert|datadog_monitor)"', line):
+                if re.match(
+                    r'\s*resource\s+"(?:aws_cloudwatch_metric_alarm|google_monitoring_alert_policy|azurerm_monitor_metric_alert|datadog_monitor)"',
+                    line,
+                ):
                     yield Evidence(Location(path, number), "an alarm is declared")
 
 
 @signal("monitor-alert")
 def monitor_alert(facts: Facts) -> Iterator[Evidence]:
     """A message to people from a program that checks drift or quality."""
-    checked = {each.at.path for id in ("drift-check", "drift-monitor-resource") for each in facts.evidence(id)}
+    checked = {
+        each.at.path for signal_id in ("drift-check", "drift-monitor-resource") for each in facts.evidence(signal_id)
+    }
     for each in facts.evidence("alert-call"):
         if each.at.path in checked:
             yield each

@@ -1,4 +1,4 @@
-"""Words of shell commands: `kubectl .. apply` finds the command with any options between, `make test*` any such target."""
+"""Words of shell commands: `kubectl .. apply` finds it with any options between, `make test*` any such target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BOUND = r"[\w./-]"
 
 @lru_cache(maxsize=4096)
 def pattern(phrase: str) -> re.Pattern[str]:
-    """A phrase as an expression: words in sequence; `..` stands for anything on the line, `*` for the rest of a word."""
+    """A phrase as an expression: words in sequence, `..` for anything on the line, `*` for the rest of a word."""
     parts: list[str] = []
     for word in phrase.split():
         if word == "..":
@@ -19,7 +19,9 @@ def pattern(phrase: str) -> re.Pattern[str]:
             continue
         parts.append(re.escape(word).replace(r"\*", r"[^\s;|&]*"))
     body = r"\s+".join(parts).replace(r"\s+[^\n;|&]*?\s+", r"\s[^\n;|&]*?")
-    return re.compile(rf"(?<!{_BOUND}){body}(?![\w-])" if phrase[-1].isalnum() else rf"(?<!{_BOUND}){body}", re.IGNORECASE)
+    return re.compile(
+        rf"(?<!{_BOUND}){body}(?![\w-])" if phrase[-1].isalnum() else rf"(?<!{_BOUND}){body}", re.IGNORECASE
+    )
 
 
 def first(text: str, phrases: Iterable[str]) -> re.Match[str] | None:

@@ -1,62 +1,15 @@
-"""CI configuration of all known systems as one shape: workflows with triggers, jobs and steps."""
+"""CI configuration of all known systems: which file is read by which reader, and the large three."""
 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Protocol
 
-from pipeaudit.model.location import Location
+from pipeaudit.evidence import ci_files
+from pipeaudit.evidence.workflow import Job, Step, Tree, Workflow
 from pipeaudit.read.node import Node
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One command or ready-made action of a job; `action` is its name without version, `name` what people call it."""
-
-    at: Location
-    command: str = ""
-    action: str = ""
-    name: str = ""
-    inputs: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`environment` and `manual` are what asks a person; `needs` names jobs that run before."""
-
-    name: str
-    at: Location
-    steps: tuple[Step, ...]
-    needs: tuple[str, ...] = ()
-    environment: str = ""
-    manual: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """`triggers`: push, pull_request, schedule, manual, called (by another workflow), event."""
-
-    path: str
-    system: str
-    at: Location
-    triggers: frozenset[str]
-    jobs: tuple[Job, ...] = ()
-    schedule: Location | None = None
-
-
-class Tree(Protocol):
-    """What is asked of the audited tree."""
-
-    @property
-    def paths(self) -> tuple[str, ...]: ...
-
-    def text(self, path: str) -> str: ...
-
-    def nodes(self, path: str) -> tuple[Node, ...]: ...
 
 
 def workflows(tree: Tree) -> Iterator[Workflow]:
@@ -65,8 +18,8 @@ def workflows(tree: Tree) -> Iterator[Workflow]:
         reader = _reader(path)
         if reader is None:
             continue
-        if reader is _jenkins:
-            yield from _jenkins(path, tree.text(path))
+        if reader is ci_files.jenkins:
+            yield from ci_files.jenkins(path, tree.text(path))
             continue
         for document in tree.nodes(path):
             for workflow in reader(path, document):
@@ -172,7 +125,19 @@ def _github_steps(body: Node) -> list[Step]:
 
 
 _GITLAB_WORDS = frozenset(
-    ("stages", "variables", "image", "services", "cache", "include", "workflow", "default", "before_script", "after_script", "pages")
+    (
+        "stages",
+        "variables",
+        "image",
+        "services",
+        "cache",
+        "include",
+        "workflow",
+        "default",
+        "before_script",
+        "after_script",
+        "pages",
+    )
 )
 
 
@@ -217,8 +182,7 @@ def _azure(path: str, document: Node) -> Iterator[Workflow]:
     for stage in document.list("stages") or (document,):
         stage_name = stage.get("stage").text or stage.get("displayName").text
         after = tuple(node.text for node in stage.each("dependsOn")) or tuple(before[-1:])
-        for job in stage.list("jobs") or (stage,):
-            jobs.append(_azure_job(job, stage_name, after))
+        jobs += [_azure_job(job, stage_name, after) for job in stage.list("jobs") or (stage,)]
         if stage_name:
             before.append(stage_name)
     yield Workflow(path, "Azure Pipelines", document.at, frozenset(triggers), tuple(jobs))
@@ -233,7 +197,9 @@ def _azure_job(job: Node, stage: str, after: tuple[str, ...]) -> Job:
         if not node.is_mapping:
             continue
         task = node.get("task").text.partition("@")[0]
-        command = next((node.get(key).text for key in ("script", "bash", "pwsh", "powershell") if node.get(key).text), "")
+        command = next(
+            (node.get(key).text for key in ("script", "bash", "pwsh", "powershell") if node.get(key).text), ""
+        )
         template = node.get("template").text
         if not (task or command or template):
             continue
@@ -245,147 +211,17 @@ def _azure_job(job: Node, stage: str, after: tuple[str, ...]) -> Job:
     return Job(name, job.at, tuple(steps), after, environment, manual)
 
 
-def _circle(path: str, document: Node) -> Iterator[Workflow]:
-    jobs = []
-    needs: dict[str, tuple[str, ...]] = {}
-    manual = set()
-    for _, workflow in document.items("workflows"):
-        for entry in workflow.list("jobs"):
-            for key, body in entry.entries:
-                needs[key.raw] = body.strings("requires")
-                if body.get("type").text == "approval":
-                    manual.add(key.raw)
-    for name, body in document.items("jobs"):
-        steps = []
-        for step in body.list("steps"):
-            run = step.get("run")
-            command = run.get("command").text or run.text
-            at = (run.get("command") or run or step).at
-            orb = "" if command else step.text or next((key.raw for key, _ in step.entries), "")
-            steps.append(Step(at, command, orb, run.get("name").text))
-        jobs.append(Job(name.raw, name.at, tuple(steps), needs.get(name.raw, ()), manual=name.raw in manual))
-    schedule = any(workflow.get("triggers") for _, workflow in document.items("workflows"))
-    triggers = frozenset({"push", "pull_request"} | ({"schedule"} if schedule else set()))
-    yield Workflow(path, "CircleCI", document.at, triggers, tuple(jobs))
-
-
-def _travis(path: str, document: Node) -> Iterator[Workflow]:
-    steps = [
-        Step(line.at, command=line.text, name=key)
-        for key in ("install", "before_script", "script", "after_success", "before_deploy", "deploy")
-        for line in document.each(key)
-        if line.text
-    ]
-    for provider in document.each("deploy"):
-        if provider.get("provider").text:
-            steps.append(Step(provider.at, action="deploy " + provider.get("provider").text))
-    yield Workflow(
-        path, "Travis CI", document.at, frozenset(("push", "pull_request")), (Job("script", document.at, tuple(steps)),)
-    )
-
-
-def _bitbucket(path: str, document: Node) -> Iterator[Workflow]:
-    jobs = []
-    triggers = set()
-    for key, body in document.items("pipelines"):
-        triggers.add({"pull-requests": "pull_request", "custom": "manual"}.get(key.raw, "push"))
-        for node in body.walk():
-            step = node.get("step") if node.is_mapping else node
-            if not step.is_mapping:
-                continue
-            lines = tuple(Step(line.at, command=line.text or line.get("pipe").text) for line in step.list("script"))
-            manual = step.get("trigger").text == "manual"
-            jobs.append(Job(step.get("name").text, step.at, lines, (), step.get("deployment").text, manual))
-    yield Workflow(path, "Bitbucket Pipelines", document.at, frozenset(triggers), tuple(jobs))
-
-
-def _steps(path: str, document: Node) -> Iterator[Workflow]:
-    """Drone, Woodpecker and Buildkite: a list (or map) of steps with commands."""
-    bodies = [*document.list("steps"), *(body for _, body in document.items("steps"))]
-    steps = tuple(
-        Step(line.at, command=line.text, name=step.get("name").text or step.get("label").text)
-        for step in bodies
-        for line in (*step.each("commands"), *step.each("command"))
-        if line.text
-    )
-    manual = any(step.get("block") for step in bodies)
-    yield Workflow(
-        path,
-        "CI steps",
-        document.at,
-        frozenset(("push", "pull_request")),
-        (Job(document.get("name").text or "steps", document.at, steps, manual=manual),),
-    )
-
-
-def _cloudbuild(path: str, document: Node) -> Iterator[Workflow]:
-    steps = []
-    for step in document.list("steps"):
-        arguments = " ".join(step.strings("args"))
-        image = step.get("name").text.rpartition("/")[2].partition(":")[0]
-        entry = step.get("entrypoint").text or image
-        steps.append(Step(step.at, command=step.get("script").text or f"{entry} {arguments}", action=image))
-    yield Workflow(path, "Cloud Build", document.at, frozenset({"push"}), (Job("steps", document.at, tuple(steps)),))
-
-
-def _buildspec(path: str, document: Node) -> Iterator[Workflow]:
-    steps = tuple(
-        Step(line.at, command=line.text, name=name.raw)
-        for name, phase in document.items("phases")
-        for line in phase.list("commands")
-        if line.text
-    )
-    yield Workflow(path, "CodeBuild", document.at, frozenset({"push"}), (Job("phases", document.at, steps),))
-
-
-def _semaphore(path: str, document: Node) -> Iterator[Workflow]:
-    steps = tuple(
-        Step(line.at, command=line.text, name=job.get("name").text)
-        for block in document.list("blocks")
-        for job in block.list("task", "jobs")
-        for line in job.list("commands")
-        if line.text
-    )
-    yield Workflow(path, "Semaphore", document.at, frozenset({"push"}), (Job("blocks", document.at, steps),))
-
-
-def _tekton(path: str, document: Node) -> Iterator[Workflow]:
-    if document.get("kind").text not in ("Pipeline", "PipelineRun", "Task"):
-        return
-    steps = tuple(
-        Step(step.at, command=step.get("script").text or " ".join((*step.strings("command"), *step.strings("args"))))
-        for node in document.walk()
-        if node.is_mapping
-        for step in node.list("steps")
-    )
-    yield Workflow(path, "Tekton", document.at, frozenset({"push"}), (Job("tasks", document.at, steps),))
-
-
-_JENKINS_STEP = re.compile(r"""\b(?:sh|bat|powershell)\s*\(?\s*(?:script\s*:\s*)?('''|\"\"\"|'|")(.*?)\1""", re.DOTALL)
-
-
-def _jenkins(path: str, text: str) -> Iterator[Workflow]:
-    steps = tuple(
-        Step(Location(path, text.count("\n", 0, match.start()) + 1), command=match.group(2))
-        for match in _JENKINS_STEP.finditer(text)
-    )
-    if steps:
-        manual = re.search(r"^\s*input\b", text, re.MULTILINE) is not None
-        triggers = frozenset({"push", "schedule"} if re.search(r"\bcron\s*\(", text) else {"push"})
-        yield Workflow(path, "Jenkins", Location(path), triggers, (Job("stages", Location(path), steps, manual=manual),))
-
-
 _BY_NAME = {
     "github": _github,
     "gitlab": _gitlab,
     "azure": _azure,
-    "circle": _circle,
-    "travis": _travis,
-    "bitbucket": _bitbucket,
-    "steps": _steps,
-    "cloudbuild": _cloudbuild,
-    "buildspec": _buildspec,
-    "semaphore": _semaphore,
-    "jenkins": _jenkins,
-    "tekton": _tekton,
+    "circle": ci_files.circle,
+    "travis": ci_files.travis,
+    "bitbucket": ci_files.bitbucket,
+    "steps": ci_files.steps,
+    "cloudbuild": ci_files.cloudbuild,
+    "buildspec": ci_files.buildspec,
+    "semaphore": ci_files.semaphore,
+    "jenkins": ci_files.jenkins,
+    "tekton": ci_files.tekton,
 }

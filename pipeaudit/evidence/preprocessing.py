@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeaudit.evidence.calls import names, short
+from pipeaudit.evidence.calls import short
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_notebook
 from pipeaudit.evidence.programs import declared_systems, orchestrated, serving_paths, train_events
@@ -15,21 +15,25 @@ from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.pipeline import Node, StageKind
 
 _PREPARES = ("impute", "scale", "transform-features", "encode", "tokenize", "vision-transform", "text-cleaning")
-_TREES = names(
-    "*.RandomForest* *.ExtraTrees* *.GradientBoosting* *.HistGradientBoosting* *.DecisionTree* *.XGB* xgboost.train xgboost.Booster* "
-    "*.LGBM* lightgbm.train *.CatBoost* *.AdaBoost* *.IsolationForest* pyspark.*.GBT*".split()
+_UNSTRUCTURED = (
+    "torchvision",
+    "PIL",
+    "cv2",
+    "albumentations",
+    "librosa",
+    "torchaudio",
+    "skimage",
+    "nltk",
+    "spacy",
+    "tokenizers",
 )
-_INTERACTIONS = names(
-    "pyspark.mllib.recommendation.* pyspark.ml.recommendation.* surprise.* implicit.* lightfm.* recommenders.* spotlight.*".split()
-)
-_UNSTRUCTURED = ("torchvision", "PIL", "cv2", "albumentations", "librosa", "torchaudio", "skimage", "nltk", "spacy", "tokenizers")
 
 
 @signal("no-categories", "scale-free-model")
 def scale_free_model(facts: Facts) -> Iterator[Evidence]:
     """Trees ask for no scaling, and for numbers as they are."""
     for event in (*facts.calls.of("construct_model"), *facts.once(train_events)):
-        if _TREES(event.name):
+        if facts.is_one("tree-models", event.name):
             yield Evidence(event.at, f"`{short(event.name)}` needs no scaled features", Strength.WEAK)
             return
 
@@ -38,8 +42,10 @@ def scale_free_model(facts: Facts) -> Iterator[Evidence]:
 def interaction_data(facts: Facts) -> Iterator[Evidence]:
     """Ids and ratings hold nothing to encode or scale."""
     for event in facts.calls.named("*"):
-        if _INTERACTIONS(event.name):
-            yield Evidence(event.at, f"the input are ids and ratings (`{short(event.name)}`): nothing to encode or scale")
+        if facts.is_one("interaction-models", event.name):
+            yield Evidence(
+                event.at, f"the input are ids and ratings (`{short(event.name)}`): nothing to encode or scale"
+            )
             return
 
 
@@ -51,8 +57,8 @@ def unstructured_data(facts: Facts) -> Iterator[Evidence]:
     )
     if reads_tables:
         return
-    for id in ("vision-transform", "tokenize"):
-        for each in facts.evidence(id)[:1]:
+    for signal_id in ("vision-transform", "tokenize"):
+        for each in facts.evidence(signal_id)[:1]:
             yield Evidence(each.at, "the input is no table: nothing there that could lie out of range")
             return
 
@@ -88,7 +94,7 @@ def bad_record_filter(facts: Facts) -> Iterator[Evidence]:
 
 def prepared(facts: Facts) -> list[Evidence]:
     """Every place where features are prepared."""
-    return [each for id in _PREPARES for each in facts.evidence(id)]
+    return [each for signal_id in _PREPARES for each in facts.evidence(signal_id)]
 
 
 @signal("preprocessing-in-code")
@@ -100,8 +106,8 @@ def preprocessing_in_code(facts: Facts) -> Iterator[Evidence]:
     for each in prepared(facts):
         if not is_notebook(each.at.path):
             yield Evidence(each.at, each.what + " in code under version control")
-    for id in ("parsing", "drop-missing"):
-        for each in facts.evidence(id):
+    for signal_id in ("parsing", "drop-missing"):
+        for each in facts.evidence(signal_id):
             if not is_notebook(each.at.path) and each.at.path not in facts.once(serving_paths):
                 yield Evidence(each.at, each.what + " in code under version control", Strength.WEAK)
 
@@ -148,18 +154,33 @@ def preprocessing_orchestrated(facts: Facts) -> Iterator[Evidence]:
 
 
 _KEEPS_ARTIFACTS = frozenset(
-    ("kedro", "kfp", "vertex", "tfx", "zenml", "metaflow", "flyte", "dagster", "mlflow-recipes", "dbt", "azureml", "sagemaker", "pachyderm", "snakemake")
+    (
+        "kedro",
+        "kfp",
+        "vertex",
+        "tfx",
+        "zenml",
+        "metaflow",
+        "flyte",
+        "dagster",
+        "mlflow-recipes",
+        "dbt",
+        "azureml",
+        "sagemaker",
+        "pachyderm",
+        "snakemake",
+    )
 )
 
 
 def _preparing(facts: Facts) -> list[Node]:
     """Declared stages that prepare data: by kind, or because their code does."""
     places = {each.at.path for each in prepared(facts)}
-    found = []
-    for node in facts.once(orchestrated):
-        if node.kind is StageKind.PREPROCESSING or any(program.path in places for program in facts.graph.programs(node)):
-            found.append(node)
-    return found
+    return [
+        node
+        for node in facts.once(orchestrated)
+        if node.kind is StageKind.PREPROCESSING or any(program.path in places for program in facts.graph.programs(node))
+    ]
 
 
 _PIPELINE_TYPES = (
@@ -175,7 +196,11 @@ _PIPELINE_TYPES = (
 @signal("transformer-in-logged-model")
 def transformer_in_logged_model(facts: Facts) -> Iterator[Evidence]:
     """What is logged or registered is a pipeline that holds the fitted transformers."""
-    keeps = [event for id in ("model-logged-to-run", "model-registered", "model-registered-on-log") for event in _events(facts, id)]
+    keeps = [
+        event
+        for signal_id in ("model-logged-to-run", "model-registered", "model-registered-on-log")
+        for event in _events(facts, signal_id)
+    ]
     for event in keeps:
         values = (*event.arguments.values(), *((event.receiver,) if event.receiver else ()))
         if any(value.is_a(*_PIPELINE_TYPES) for value in values):
@@ -186,8 +211,8 @@ def transformer_in_logged_model(facts: Facts) -> Iterator[Evidence]:
             yield Evidence(event.at, "autologging keeps the pipeline with its fitted transformers")
 
 
-def _events(facts: Facts, id: str) -> list[Event]:
-    return facts.calls.matching(facts.call_rules[id])
+def _events(facts: Facts, signal_id: str) -> list[Event]:
+    return facts.calls.matching(facts.call_rules[signal_id])
 
 
 @signal("serving-preprocessing")
@@ -209,7 +234,11 @@ def processed_data_without_code(facts: Facts) -> Iterator[Evidence]:
         readers = facts.graph.readers(artifact)
         finished = _FINISHED.search(artifact.name.lower())
         if finished and readers and not facts.graph.writers(artifact) and artifact.name in facts.known:
-            yield Evidence(facts.at(artifact.name, "").at, f"`{artifact.name}` looks prepared, and no code here makes it", Strength.WEAK)
+            yield Evidence(
+                facts.at(artifact.name, "").at,
+                f"`{artifact.name}` looks prepared, and no code here makes it",
+                Strength.WEAK,
+            )
 
 
 _FINISHED = re.compile(r"(?:^|[/_.-])(?:clean(?:ed)?|processed|preprocessed|prepared|final)(?:[/_.-]|$)")

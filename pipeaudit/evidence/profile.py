@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeaudit.evidence.candidates import candidates
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_example, is_notebook, is_test
 from pipeaudit.evidence.programs import orchestrated, predict_events, services, train_events, training_nodes
-from pipeaudit.evidence.training import candidates
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.pipeline import StageKind
 
@@ -56,9 +56,11 @@ def detect(facts: Facts) -> Profile:
         return _without_model(facts)
     if deployment:
         return Profile("full", f"a model is trained and deployed ({deployment[0].what})")
-    handed = tuple(each for id in _HANDS_ON for each in facts.evidence(id))
+    handed = tuple(each for signal_id in _HANDS_ON for each in facts.evidence(signal_id))
     if not handed and not _orchestrated_training(facts):
-        return Profile("study", "models are trained in scripts or notebooks, without a pipeline, a registry or a service")
+        return Profile(
+            "study", "models are trained in scripts or notebooks, without a pipeline, a registry or a service"
+        )
     return Profile("training", "models are trained by a pipeline and not deployed here", handed)
 
 
@@ -80,8 +82,8 @@ def _judged(facts: Facts) -> bool:
 
 def _deployment(facts: Facts) -> Iterator[Evidence]:
     """Evidence that something here serves, deploys or packages a model."""
-    for id in _DEPLOYS:
-        for each in facts.evidence(id):
+    for signal_id in _DEPLOYS:
+        for each in facts.evidence(signal_id):
             if each.strength is not Strength.WEAK and not is_test(each.at.path) and not is_notebook(each.at.path):
                 yield each
     for service in facts.once(services):
@@ -92,7 +94,7 @@ def _deployment(facts: Facts) -> Iterator[Evidence]:
         systems = {said.system for said in node.declarations}
         if systems & {"kserve", "seldon", "bentoml", "ray-serve"}:
             yield Evidence(node.at, f"`{node.name}` is deployed")
-    if facts.once(train_events) or facts.once(training_nodes):
+    if len(facts.once(train_events)) + len(facts.once(training_nodes)):
         for each in facts.evidence("ci-deploys"):
             yield each
 
@@ -107,7 +109,8 @@ def _orchestrated_training(facts: Facts) -> bool:
 
 
 _ESTIMATORS = re.compile(
-    r"\b(?:BaseEstimator|TransformerMixin|nn\.Module|keras\.Model|LightningModule|ClassifierMixin|RegressorMixin|PreTrainedModel)\b"
+    r"\b(?:BaseEstimator|TransformerMixin|nn\.Module|keras\.Model|LightningModule|ClassifierMixin|RegressorMixin|"
+    r"PreTrainedModel)\b"
 )
 
 
@@ -119,12 +122,16 @@ def _is_library(facts: Facts) -> bool:
     if not packages:
         return False
     for event in facts.calls.of("read", "load_dataset", "query"):
-        outside = not is_example(event.at.path) and not event.name.startswith("builtins.") and not is_notebook(event.at.path)
+        outside = (
+            not is_example(event.at.path) and not event.name.startswith("builtins.") and not is_notebook(event.at.path)
+        )
         if outside and event.at.path.rpartition("/")[0] in packages and _literal(event):
             return False
         if outside and event.at.path.rpartition("/")[0] not in packages:
             return False
-    if any(not is_example(e.at.path) and e.at.path.rpartition("/")[0] not in packages for e in facts.once(train_events)):
+    if any(
+        not is_example(e.at.path) and e.at.path.rpartition("/")[0] not in packages for e in facts.once(train_events)
+    ):
         return False
     return any(True for _ in _public_classes(facts, packages))
 

@@ -6,43 +6,30 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeaudit.evidence.calls import names
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_notebook, is_test
 from pipeaudit.flow.events import MISSING, Event
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Node, StageKind
 
-_LEARNERS = frozenset(
-    "sklearn torch tensorflow keras xgboost lightgbm catboost statsmodels pyspark prophet fbprophet transformers lightning "
-    "pytorch_lightning fastai jax flax sktime darts implicit surprise gensim spacy h2o pycaret autogluon flaml ultralytics "
-    "sentence_transformers datasets peft trl simpletransformers river mlflow skorch timm".split()
-)
 _CODE_SYSTEMS = frozenset(("python", "notebook"))
-_TRAINS = names(
-    "xgboost.train lightgbm.train catboost.*.fit keras.*.fit keras.*.fit_generator *Trainer.train *Trainer.fit *Model.train "
-    "pyspark.*.fit pyspark.mllib.*.train *.Learner.fit* ray.train.*.fit ray.train.*.*Trainer.fit ultralytics.YOLO.train "
-    "sentence_transformers.*.fit statsmodels.*.fit prophet.Prophet.fit implicit.*.fit spacy.*.update torch.Tensor.backward".split()
-)
-_UNTYPED_TRAINS = frozenset(("?.fit", "?.fit_generator", "?.backward", "?.train_on_batch", "?.fit_one_cycle", "?.fine_tune", "?.fit_predict"))
-_PREDICTS = frozenset(
-    ("?.predict", "?.predict_proba", "?.predict_log_proba", "?.decision_function", "?.generate", "?.inference", "?.infer", "?.predictAll", "?.predict_on_batch", "?.recommendProducts")
-)
 
 
 def imports_learner(facts: Facts, path: str) -> bool:
     """Whether a program imports a library that trains models."""
     events = facts.project.programs.get(path)
-    return events is not None and any(name.partition(".")[0] in _LEARNERS for name in events.imports)
+    return events is not None and any(
+        name.partition(".")[0] in facts.names("learning-libraries") for name in events.imports
+    )
 
 
 def train_events(facts: Facts) -> tuple[Event, ...]:
     """Calls that train a model, outside tests."""
-    found = [event for event in facts.calls.of("train", "backward")]
+    found = list(facts.calls.of("train", "backward"))
     for name, events in facts.calls.by_name.items():
-        if _TRAINS(name):
+        if facts.is_one("training", name):
             found += events
-        elif name in _UNTYPED_TRAINS:
+        elif name in facts.names("training-untyped"):
             found += [event for event in events if imports_learner(facts, event.at.path)]
     return _in_order(found)
 
@@ -50,7 +37,7 @@ def train_events(facts: Facts) -> tuple[Event, ...]:
 def predict_events(facts: Facts) -> tuple[Event, ...]:
     """Calls that predict, outside tests."""
     found = list(facts.calls.of("predict"))
-    for name in _PREDICTS:
+    for name in facts.names("predicting-untyped"):
         found += facts.calls.by_name.get(name, ())
     return _in_order(found)
 
@@ -70,7 +57,22 @@ def orchestrated(facts: Facts) -> tuple[Node, ...]:
     return tuple(node for node in facts.graph.stages() if set(declared_systems(node)) - _STARTERS)
 
 
-_STARTERS = frozenset(("github-actions", "gitlab-ci", "docker", "compose", "kubernetes", "azure-pipelines", "make", "shell", "jenkins", "script", "dockerfile", "docker-compose"))
+_STARTERS = frozenset(
+    (
+        "github-actions",
+        "gitlab-ci",
+        "docker",
+        "compose",
+        "kubernetes",
+        "azure-pipelines",
+        "make",
+        "shell",
+        "jenkins",
+        "script",
+        "dockerfile",
+        "docker-compose",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,19 @@ class Saved:
     path: str
 
 
-_SAVES = names(
-    "pickle.dump joblib.dump dill.dump cloudpickle.dump torch.save keras.*.save keras.*.save_weights *.save_pretrained "
-    "xgboost.*.save_model lightgbm.*.save_model catboost.*.save_model tensorflow.saved_model.save skops.io.dump "
-    "sklearn.externals.joblib.dump safetensors.torch.save_file pyspark.*.save pyspark.*.write.save ?.save_model "
-    "?.save_weights ?.save_pretrained fastai.*.export mlflow.*.save_model *.Trainer.save_checkpoint *.Trainer.save_model".split()
+_MODEL_WORDS = re.compile(
+    r"model|clf|classifier|regressor|estimator|weights|checkpoint|ckpt|net\b|pipeline|best", re.IGNORECASE
 )
-_MODEL_WORDS = re.compile(r"model|clf|classifier|regressor|estimator|weights|checkpoint|ckpt|net\b|pipeline|best", re.IGNORECASE)
-_OTHER_WORDS = re.compile(r"scaler|encoder|vectori|preproc|proprocess|tokeniz|label|column|feature|transformer\b|vocab", re.IGNORECASE)
+_OTHER_WORDS = re.compile(
+    r"scaler|encoder|vectori|preproc|proprocess|tokeniz|label|column|feature|transformer\b|vocab", re.IGNORECASE
+)
 
 
 def model_saves(facts: Facts) -> tuple[Saved, ...]:
     """Calls that write a model to a file."""
-    found = [event for event in facts.calls.of("save_model")]
+    found = list(facts.calls.of("save_model"))
     for name, events in facts.calls.by_name.items():
-        if _SAVES(name):
+        if facts.is_one("model-saving", name):
             found += events
     saved = [Saved(event, path_of(event)) for event in _in_order(found)]
     return tuple(each for each in saved if _is_model(each))
@@ -108,7 +108,9 @@ def _is_model(saved: Saved) -> bool:
     if _OTHER_WORDS.search(saved.path) and not _MODEL_WORDS.search(saved.path):
         return False
     if saved.event.name.startswith(("pickle", "dill", "cloudpickle", "joblib")) and not _MODEL_WORDS.search(words):
-        return any("model" in type_.lower() or "Classifier" in type_ or "Regressor" in type_ for type_ in _types(saved.event))
+        return any(
+            "model" in type_.lower() or "Classifier" in type_ or "Regressor" in type_ for type_ in _types(saved.event)
+        )
     return True
 
 
@@ -139,27 +141,12 @@ def path_of(event: Event) -> str:
     return ""
 
 
-_WEB = names(
-    "fastapi.FastAPI fastapi.APIRouter fastapi.FastAPI.* fastapi.APIRouter.* flask.Flask flask.Flask.* flask.Blueprint flask.Blueprint.* "
-    "starlette.* litestar.* ray.serve.* bentoml.service bentoml.Service bentoml.Service.* bentoml.api litserve.* gradio.Interface "
-    "gradio.Blocks gradio.ChatInterface tornado.web.* aiohttp.web.* sanic.* bottle.* cherrypy.* dash.Dash flask_restful.* "
-    "django.http.* rest_framework.* mlserver.* kserve.Model chainlit.* falcon.* azureml.contrib.services.* connexion.* robyn.* "
-    "flask_restx.* quart.* http.server.* grpc.server mangum.Mangum".split()
-)
-_PAGES = names("streamlit.* panel.* shiny.* nicegui.* mesop.*".split())
-_HOSTED = names(
-    f"{client}.{call}"
-    for client in ("openai*", "anthropic*", "langchain*", "langgraph*", "llama_index*", "google.generativeai*", "google.genai*", "cohere*", "litellm*", "ollama*", "huggingface_hub.InferenceClient", "replicate*", "groq*", "boto3*")
-    for call in ("create", "*.create", "*.invoke", "*.ainvoke", "*.generate*", "*complet*", "*.chat*", "*.predict", "*.run", "*.stream", "invoke_model", "invoke_endpoint", "*.embed_*", "*.query")
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """A program that handles requests or shows pages; `predicts` are its calls that reach a model.
 
-    Where no call is seen to reach one, but a route says that it predicts and a module behind the imports does, `reached`
-    holds these modules. `unread` is an imported module that could not be read.
+    Where no call is seen to reach one, but a route says so and a module behind the imports predicts, `reached` holds
+    these modules. `unread` is an imported module that could not be read.
     """
 
     path: str
@@ -183,23 +170,37 @@ def services(facts: Facts) -> tuple[Service, ...]:
         if is_test(path):
             continue
         events = facts.project.programs[path]
-        opened = [e for e in events if _WEB(e.name) or "serve" in e.roles]
-        pages = [] if opened else [e for e in events if _PAGES(e.name)]
+        opened = [e for e in events if facts.is_one("web-frameworks", e.name) or "serve" in e.roles]
+        pages = [] if opened else [e for e in events if facts.is_one("page-frameworks", e.name)]
         if not (opened or pages):
             continue
-        predicts = tuple(e for e in events if "predict" in e.roles or e.name in _PREDICTS or _HOSTED(e.name))
-        loads = tuple(e for e in events if "load_model" in e.roles or _LOADS(e.name))
+        predicts = tuple(
+            e
+            for e in events
+            if "predict" in e.roles
+            or e.name in facts.names("predicting-untyped")
+            or facts.is_one("hosted-models", e.name)
+        )
+        loads = tuple(e for e in events if "load_model" in e.roles or facts.is_one("model-loading", e.name))
         reached: tuple[str, ...] = ()
         if opened and not predicts and any(speaks_of_predictions(event) for event in events):
             reached = _behind(facts, path)
             behind = [event for each in reached for event in facts.calls.by_path.get(each, ())]
-            predicts = tuple(e for e in behind if "predict" in e.roles or e.name in _PREDICTS or _HOSTED(e.name))
-            loads += tuple(e for e in behind if "load_model" in e.roles or _LOADS(e.name))
+            predicts = tuple(
+                e
+                for e in behind
+                if "predict" in e.roles
+                or e.name in facts.names("predicting-untyped")
+                or facts.is_one("hosted-models", e.name)
+            )
+            loads += tuple(e for e in behind if "load_model" in e.roles or facts.is_one("model-loading", e.name))
         found.append(Service(path, (opened or pages)[0], predicts, loads, not opened, _unread(facts, path), reached))
     return tuple(found)
 
 
-_ABOUT = re.compile(r"predict|recommend|rating|score|infer|classif|forecast|detect|generate|completion|chat", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"predict|recommend|rating|score|infer|classif|forecast|detect|generate|completion|chat", re.IGNORECASE
+)
 
 
 def speaks_of_predictions(event: Event) -> bool:
@@ -222,7 +223,10 @@ def _behind(facts: Facts, path: str) -> tuple[str, ...]:
     return tuple(
         each
         for each in sorted(seen)
-        if any({"predict", "load_model"} & set(e.roles) or _LOADS(e.name) for e in facts.calls.by_path.get(each, ()))
+        if any(
+            {"predict", "load_model"} & set(e.roles) or facts.is_one("model-loading", e.name)
+            for e in facts.calls.by_path.get(each, ())
+        )
     )
 
 
@@ -231,20 +235,11 @@ def _unread(facts: Facts, path: str) -> str:
     return next((each for each in facts.imported(path) if each not in facts.project.programs), "")
 
 
-_LOADS = names(
-    "pickle.load joblib.load dill.load torch.load mlflow.*.load_model keras.*.load_model keras.models.load_model "
-    "onnxruntime.InferenceSession *.from_pretrained transformers.pipeline torch.jit.load tensorflow.saved_model.load "
-    "bentoml.*.load_model bentoml.*.get bentoml.models.get xgboost.*.load_model lightgbm.Booster catboost.*.load_model spacy.load "
-    "azureml.core.model.Model.get_model_path azureml.core.Model.get_model_path wandb.*.use_artifact sentence_transformers.SentenceTransformer "
-    "dvc.api.open pyspark.*.load ultralytics.YOLO fastai.*.load_learner".split()
-)
-
-
 def load_events(facts: Facts) -> tuple[Event, ...]:
     """Calls that load a model or another fitted object."""
     found = list(facts.calls.of("load_model"))
     for name, events in facts.calls.by_name.items():
-        if _LOADS(name):
+        if facts.is_one("model-loading", name):
             found += events
     return _in_order(found)
 
@@ -262,16 +257,26 @@ def serving_paths(facts: Facts) -> frozenset[str]:
 
 
 def scoring_scripts(facts: Facts) -> tuple[Location, ...]:
-    """Entry scripts of model servers: a module with `init` and `run`, or a handler class, that loads a model and predicts."""
+    """Entry scripts of model servers: `init` and `run`, or a handler, that load a model or predict."""
     found = []
     for path, events in facts.project.programs.items():
         defined = {name.rpartition(".")[2]: at for name, at in events.functions}
-        entry = next((defined[name] for name in ("run", "predict_fn", "handle", "lambda_handler", "handler", "predict") if name in defined), None)
-        starts = any(name in defined for name in ("init", "model_fn", "initialize", "load_context", "setup", "lambda_handler", "handler"))
+        entry = next(
+            (
+                defined[name]
+                for name in ("run", "predict_fn", "handle", "lambda_handler", "handler", "predict")
+                if name in defined
+            ),
+            None,
+        )
+        starts = any(
+            name in defined
+            for name in ("init", "model_fn", "initialize", "load_context", "setup", "lambda_handler", "handler")
+        )
         if is_test(path) or events.is_notebook or entry is None or not starts:
             continue
-        predicts = any("predict" in e.roles or e.name in _PREDICTS for e in events)
-        loads = any("load_model" in e.roles or _LOADS(e.name) for e in events)
+        predicts = any("predict" in e.roles or e.name in facts.names("predicting-untyped") for e in events)
+        loads = any("load_model" in e.roles or facts.is_one("model-loading", e.name) for e in events)
         if predicts or loads:
             found.append(entry)
     return tuple(sorted(found, key=lambda at: at.key))

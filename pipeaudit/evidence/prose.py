@@ -47,7 +47,7 @@ class Writing:
 
     @property
     def opening(self) -> Section | None:
-        """What stands before the document turns to details: the first section that holds words, itself and not below it."""
+        """What stands before the document turns to details: the first section that holds words."""
         first = [section for part in self.parts[:3] for section in part.sections][:3]
         return next((section for section in first if section.words), None)
 

@@ -29,20 +29,32 @@ def schedules(facts: Facts) -> tuple[tuple[Evidence, str], ...]:
     for each in facts.evidence("scheduled-manifest"):
         text = facts.text(each.at.path)[:20_000].lower()
         found.append((each, f"{each.at.path} {text}".lower()))
-    for id in ("schedule-call", "schedule-command"):
-        for each in facts.evidence(id):
+    for signal_id in ("schedule-call", "schedule-command"):
+        for each in facts.evidence(signal_id):
             events = facts.calls.by_path.get(each.at.path, ())
             found.append((each, f"{each.at.path} {' '.join(e.function for e in events)}".lower()))
-    for event in facts.calls.named("airflow.DAG", "airflow.models.DAG", "airflow.decorators.dag", "airflow.sdk.DAG", "airflow.sdk.dag", "airflow.models.dag.DAG"):
+    for event in facts.calls.named(
+        "airflow.DAG",
+        "airflow.models.DAG",
+        "airflow.decorators.dag",
+        "airflow.sdk.DAG",
+        "airflow.sdk.dag",
+        "airflow.models.dag.DAG",
+    ):
         for name in ("schedule", "schedule_interval", "timetable"):
             value = event.argument(name)
             if value is not None and value.constant is not None:
                 tasks = " ".join(stage.name for stage in facts.graph.stages() if stage.at.path == event.at.path)
                 words = f"{event.at.path} {event.constant('dag_id', '')} {event.detail.get('decorates', '')} {tasks}"
                 found.append((Evidence(event.at, f"the DAG runs on `{_shown(value.constant)}`"), words.lower()))
-    for event in facts.calls.named("prefect.*.serve", "prefect.serve", "prefect.*.deploy", "prefect.*.from_source", "prefect.deployments.*"):
-        if any(event.argument(name) is not None for name in ("cron", "interval", "schedule", "schedules", "rrule")):
-            found.append((Evidence(event.at, f"`{short(event.name)}` sets a schedule"), f"{event.at.path} {event.constant('name', '')}".lower()))
+    found += [
+        (
+            Evidence(event.at, f"`{short(event.name)}` sets a schedule"),
+            f"{event.at.path} {event.constant('name', '')}".lower(),
+        )
+        for event in facts.calls.named("prefect.*.serve", "prefect.serve", "prefect.*.deploy", "prefect.deployments.*")
+        if any(event.argument(name) is not None for name in ("cron", "interval", "schedule", "schedules", "rrule"))
+    ]
     return tuple(found)
 
 
@@ -75,15 +87,23 @@ def training_triggered(facts: Facts) -> Iterator[Evidence]:
 @signal("retraining-threshold")
 def retraining_threshold(facts: Facts) -> Iterator[Evidence]:
     """A branch on drift or quality in a program that triggers or schedules training."""
-    starts = {e.at.path for id in ("trigger-call", "schedule-call") for e in facts.evidence(id)}
+    starts = {e.at.path for signal_id in ("trigger-call", "schedule-call") for e in facts.evidence(signal_id)}
     starts |= {e.at.path for e in facts.evidence("drift-check")}
     for path in sorted(starts):
         for event in facts.calls.by_path.get(path, ()):
             words = " ".join(v.name for v in event.arguments.values()).lower()
-            if {"branch", "compare"} & set(event.roles) and re.search(r"drift|score|metric|thresh|degrad|psi|rmse|accuracy", words):
+            if {"branch", "compare"} & set(event.roles) and re.search(
+                r"drift|score|metric|thresh|degrad|psi|rmse|accuracy", words
+            ):
                 yield Evidence(event.at, "a condition on drift or quality decides")
-    for event in facts.calls.named("airflow.operators.python.BranchPythonOperator", "airflow.operators.python.ShortCircuitOperator", "airflow.decorators.task.branch", "airflow.decorators.task.short_circuit"):
-        words = f"{event.constant('task_id', '')} {event.constant('python_callable', '')} {event.detail.get('decorates', '')}"
+    for event in facts.calls.named(
+        "airflow.operators.python.BranchPythonOperator",
+        "airflow.operators.python.ShortCircuitOperator",
+        "airflow.decorators.task.branch",
+        "airflow.decorators.task.short_circuit",
+    ):
+        said = (event.constant("task_id", ""), event.constant("python_callable", ""), event.detail.get("decorates", ""))
+        words = " ".join(map(str, said))
         if re.search(r"drift|quality|perform|retrain|metric|thresh", words, re.IGNORECASE):
             yield Evidence(event.at, "a condition on drift or quality decides")
 
@@ -113,8 +133,11 @@ def weighted_traffic(facts: Facts) -> Iterator[Evidence]:
         for job in workflow.jobs:
             for step in job.steps:
                 words = f"{step.name} {step.inputs} {step.command}"
-                if re.search(r"\bweight(?:_|-|\.|s|=|\b)", words, re.IGNORECASE) and re.search(r"canary|blue|green|traffic|istio|a/?b", f"{words} {job.name} {workflow.path}", re.IGNORECASE):
+                if re.search(r"\bweight(?:_|-|\.|s|=|\b)", words, re.IGNORECASE) and re.search(
+                    r"canary|blue|green|traffic|istio|a/?b", f"{words} {job.name} {workflow.path}", re.IGNORECASE
+                ):
                     yield Evidence(step.at, f"step `{step.name or job.name}` weighs the traffic")
+
 
 @signal("shadow-traffic")
 def shadow_traffic(facts: Facts) -> Iterator[Evidence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeaudit.evidence.calls import names, short
+from pipeaudit.evidence.calls import short
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_notebook, is_test
 from pipeaudit.evidence.programs import load_events, predict_events, scoring_scripts, services, speaks_of_predictions
@@ -19,14 +19,13 @@ from pipeaudit.model.pipeline import StageKind
 def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
     """Programs on a web framework, or scripts of a model server, that reach a prediction."""
     for service in facts.once(services):
-        if is_notebook(service.path) or service.is_page and not (service.predicts and service.loads):
+        if is_notebook(service.path) or (service.is_page and not (service.predicts and service.loads)):
             continue
         if service.predicts or service.reached:
             yield Evidence(service.opens.at, f"`{short(service.opens.name)}` serves predictions")
             for event in service.predicts[:2]:
                 yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
-            for route in _routes(facts, service.path):
-                yield route
+            yield from _routes(facts, service.path)
     for at in facts.once(scoring_scripts):
         yield Evidence(at, "the entry script of a model server")
         for event in facts.once(predict_events):
@@ -57,7 +56,10 @@ def web_app(facts: Facts) -> Iterator[Evidence]:
 def _about_models(facts: Facts, path: str) -> bool:
     """A page or app that sends inputs somewhere, or shows what a model made."""
     events = facts.project.programs[path]
-    return any(re.search(r"predict|requests\.(?:post|get)|model|recommend|score|infer", f"{e.name} {e.function}") for e in events)
+    return any(
+        re.search(r"predict|requests\.(?:post|get)|model|recommend|score|infer", f"{e.name} {e.function}")
+        for e in events
+    )
 
 
 @signal("serving-notebook")
@@ -67,8 +69,11 @@ def serving_notebook(facts: Facts) -> Iterator[Evidence]:
             yield Evidence(service.opens.at, "serving code in a notebook", Strength.WEAK)
 
 
-_SCORING = re.compile(r"(?:^|[/_])(?:predict|inference|infer|score|scoring|batch_?score|batch_?predict|batch_?inference|forecast|generate_predictions)", re.IGNORECASE)
-_WRITES = names("pandas.*.to_csv pandas.*.to_parquet pandas.*.to_sql pandas.*.to_gbq *.to_csv *.to_parquet *.to_sql ?.to_csv ?.to_parquet pyspark.*.save* pyspark.*.write*".split())
+_SCORING = re.compile(
+    r"(?:^|[/_])(?:predict|inference|infer|score|scoring|batch_?score|batch_?predict|batch_?inference|forecast|"
+    r"generate_predictions)",
+    re.IGNORECASE,
+)
 
 
 @signal("batch-prediction")
@@ -78,9 +83,11 @@ def batch_prediction(facts: Facts) -> Iterator[Evidence]:
     for path, events in sorted(facts.project.programs.items()):
         if is_notebook(path) or not _SCORING.search(path):
             continue
-        if path in facts.calls.by_path and any("predict" in e.roles or e.name in ("?.predict", "?.predict_proba") for e in events):
+        if path in facts.calls.by_path and any(
+            "predict" in e.roles or e.name in ("?.predict", "?.predict_proba") for e in events
+        ):
             loads = [e for e in facts.once(load_events) if e.at.path in {x.at.path for x in events}]
-            writes = [e for e in events if "write_data" in e.roles or _WRITES(e.name)]
+            writes = [e for e in events if "write_data" in e.roles or facts.is_one("table-writing", e.name)]
             if loads and writes:
                 yield Evidence(writes[0].at, "predictions are written in a batch")
     for node in facts.graph.stages(StageKind.DEPLOYMENT, StageKind.EVALUATION, StageKind.OTHER):
@@ -95,8 +102,12 @@ def prediction_cli(facts: Facts) -> Iterator[Evidence]:
     for path, events in sorted(facts.project.programs.items()):
         if is_notebook(path) or not _SCORING.search(path.rpartition("/")[2]) or path not in facts.calls.by_path:
             continue
-        options = [e for e in events if re.search(r"ArgumentParser|click\.|typer\.|fire\.Fire|hydra\.main|docopt", e.name)]
-        predicts = [e for e in events if "predict" in e.roles or e.name in ("?.predict", "?.predict_proba", "?.generate")]
+        options = [
+            e for e in events if re.search(r"ArgumentParser|click\.|typer\.|fire\.Fire|hydra\.main|docopt", e.name)
+        ]
+        predicts = [
+            e for e in events if "predict" in e.roles or e.name in ("?.predict", "?.predict_proba", "?.generate")
+        ]
         if options and predicts:
             yield Evidence(options[0].at, "a command predicts")
 
@@ -114,11 +125,6 @@ def prediction_script(facts: Facts) -> Iterator[Evidence]:
 # What the service leaves in its logs
 
 
-_LOGS = names(
-    f"{owner}.{level}"
-    for owner in ("logging", "logging.Logger", "loguru.logger", "structlog.*", "?", "flask.Flask.logger", "*.logger")
-    for level in ("debug", "info", "warning", "warn", "error", "exception", "critical", "log")
-)
 _LOGS_ERROR = re.compile(r"\.(?:error|exception|critical|warning)$")
 
 
@@ -128,7 +134,7 @@ def errors_logged(facts: Facts) -> Iterator[Evidence]:
     served = facts.once(handled)
     for path in served:
         for event in served[path]:
-            if _LOGS(event.name) and _LOGS_ERROR.search(event.name):
+            if facts.is_one("logging", event.name) and _LOGS_ERROR.search(event.name):
                 yield Evidence(event.at, f"errors are logged with `{short(event.name)}`")
 
 
@@ -140,7 +146,9 @@ def predictions_logged(facts: Facts) -> Iterator[Evidence]:
     for path in served:
         for event in served[path]:
             words = " ".join(value.name for value in event.arguments.values()).lower() + " " + event.name.lower()
-            if (_LOGS(event.name) or event.name.endswith((".insert_one", ".insert_many", ".insert"))) and re.search(r"predict|result|output|request|data|score", words):
+            if (
+                facts.is_one("logging", event.name) or event.name.endswith((".insert_one", ".insert_many", ".insert"))
+            ) and re.search(r"predict|result|output|request|data|score", words):
                 yield Evidence(event.at, "predictions or requests are logged", Strength.SUPPORTING)
 
 
@@ -150,7 +158,11 @@ def serving_logs(facts: Facts) -> Iterator[Evidence]:
     served = facts.once(handled)
     for path in served:
         for event in served[path]:
-            if "except" in event.roles and (event.detail.get("reraises") or event.detail.get("calls")) and event.function:
+            if (
+                "except" in event.roles
+                and (event.detail.get("reraises") or event.detail.get("calls"))
+                and event.function
+            ):
                 yield Evidence(event.at, "errors are passed on with their context", Strength.WEAK)
 
 
@@ -174,7 +186,9 @@ def access_log(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(event.at, "requests are logged", Strength.WEAK)
 
 
-_FEEDBACK_ROUTE = re.compile(r"feedback|rating|label|correct(?:ion)?|annotat|ground[_-]?truth|thumbs|report_?error", re.IGNORECASE)
+_FEEDBACK_ROUTE = re.compile(
+    r"feedback|rating|label|correct(?:ion)?|annotat|ground[_-]?truth|thumbs|report_?error", re.IGNORECASE
+)
 
 
 @signal("feedback-captured")
@@ -194,7 +208,7 @@ def feedback_captured(facts: Facts) -> Iterator[Evidence]:
 @signal("training-on-request")
 def training_on_request(facts: Facts) -> Iterator[Evidence]:
     """The service trains anew on a request."""
-    for path, events in facts.once(handled).items():
+    for events in facts.once(handled).values():
         for event in events:
             if "train" in event.roles and not _is_command(event.function):
                 yield Evidence(event.at, "a request trains anew", Strength.SUPPORTING)

@@ -18,8 +18,7 @@ def signal(*ids: str) -> Callable[[_Function], _Function]:
     """Marks a function of `Facts` as what finds the evidence of these signals."""
 
     def register(function: _Function) -> _Function:
-        for id in ids:
-            FINDERS[id] = function
+        FINDERS.update(dict.fromkeys(ids, function))
         return function
 
     return register

@@ -11,7 +11,21 @@ from pipeaudit.evidence.signal import signal
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
 
-_TOOLS = ("ruff", "black", "isort", "flake8", "pylint", "mypy", "pyright", "bandit", "pytest", "coverage", "tox", "hatch", "nox")
+_TOOLS = (
+    "ruff",
+    "black",
+    "isort",
+    "flake8",
+    "pylint",
+    "mypy",
+    "pyright",
+    "bandit",
+    "pytest",
+    "coverage",
+    "tox",
+    "hatch",
+    "nox",
+)
 
 
 @signal("quality-tools")
@@ -19,7 +33,11 @@ def quality_tools(facts: Facts) -> Iterator[Evidence]:
     """Configuration of linters, formatters and test runners."""
     for path in facts.paths:
         name = path.rpartition("/")[2]
-        if name in (".flake8", ".pylintrc", "ruff.toml", ".ruff.toml", "mypy.ini", ".isort.cfg", ".editorconfig", ".lintr") and "/" not in path:
+        if (
+            name
+            in (".flake8", ".pylintrc", "ruff.toml", ".ruff.toml", "mypy.ini", ".isort.cfg", ".editorconfig", ".lintr")
+            and "/" not in path
+        ):
             yield Evidence(Location(path), f"`{name}` sets how code is checked", Strength.SUPPORTING)
         elif name == "pyproject.toml":
             for document in facts.nodes(path):
@@ -48,14 +66,23 @@ def target_in_config(facts: Facts) -> Iterator[Evidence]:
             continue
         for document in facts.nodes(path):
             for key, value in document.pairs():
-                if _TARGET_KEY.fullmatch(key.raw.lower()) and value.text and not value.text.startswith(("$", "/", "http")):
+                if (
+                    _TARGET_KEY.fullmatch(key.raw.lower())
+                    and value.text
+                    and not value.text.startswith(("$", "/", "http"))
+                ):
                     yield Evidence(value.at, f"`{key.raw}: {value.text[:60]}` names the target", Strength.SUPPORTING)
 
 
-_TARGET_KEY = re.compile(r"target(?:_col(?:umn)?|_variable|_feature|_name)?|label(?:_col(?:umn)?|_name)?|y_col(?:umn)?|dependent_variable|outcome(?:_col(?:umn)?)?")
+_TARGET_KEY = re.compile(
+    r"target(?:_col(?:umn)?|_variable|_feature|_name)?|label(?:_col(?:umn)?|_name)?|y_col(?:umn)?|"
+    r"dependent_variable|outcome(?:_col(?:umn)?)?"
+)
 
 
-def bodies(facts: Facts, words: re.Pattern[str], what: str, strength: Strength = Strength.SUPPORTING) -> Iterator[Evidence]:
+def bodies(
+    facts: Facts, words: re.Pattern[str], what: str, strength: Strength = Strength.SUPPORTING
+) -> Iterator[Evidence]:
     """The first place in each document where a section says something."""
     for document in facts.documents:
         for section in document.sections:

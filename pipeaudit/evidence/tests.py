@@ -21,7 +21,9 @@ _CHECKS = re.compile(r"^assert|\.assert|assert_|\.expect_|pytest\.raises|\.raise
 def _tests(facts: Facts) -> Iterator[tuple[str, Events, tuple[str, Location]]]:
     """Test modules that hold at least one test, with the first of them."""
     for path, events in sorted(facts.project.programs.items()):
-        if not (is_test_module(path) or (is_test(path) and not path.endswith(("conftest.py", "__init__.py")))) or is_notebook(path):
+        if not (
+            is_test_module(path) or (is_test(path) and not path.endswith(("conftest.py", "__init__.py")))
+        ) or is_notebook(path):
             continue
         found = [(name, at) for name, at in events.functions if name.rpartition(".")[2].lower().startswith("test")]
         if found:
@@ -39,7 +41,12 @@ def _components(facts: Facts) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in prepared(facts):
         found.setdefault(each.at.path, "preprocessing")
-    for role, kind in (("split", "preprocessing"), ("read", "collection"), ("metric", "evaluation"), ("evaluate", "evaluation")):
+    for role, kind in (
+        ("split", "preprocessing"),
+        ("read", "collection"),
+        ("metric", "evaluation"),
+        ("evaluate", "evaluation"),
+    ):
         for event in facts.calls.of(role):
             if not event.name.startswith("builtins."):
                 found.setdefault(event.at.path, kind)
@@ -77,7 +84,11 @@ def service_tests(facts: Facts) -> Iterator[Evidence]:
     served = facts.once(serving_paths) | {event.at.path for event in facts.once(predict_events)}
     for path, events, (name, at) in _tests(facts):
         reached = _reached(facts, path, events)
-        requests = any(e.name.startswith(("requests.", "httpx.", "fastapi.testclient", "starlette.testclient")) or "test_client" in e.name for e in events)
+        requests = any(
+            e.name.startswith(("requests.", "httpx.", "fastapi.testclient", "starlette.testclient"))
+            or "test_client" in e.name
+            for e in events
+        )
         if reached & served or requests:
             strength = Strength.STRONG if facts.profile == "service" and reached & served else Strength.SUPPORTING
             yield Evidence(at, f"`{name}` tests the service", strength)
@@ -97,9 +108,10 @@ def helper_tests(facts: Facts) -> Iterator[Evidence]:
 def data_tests(facts: Facts) -> Iterator[Evidence]:
     """Tests of data: expectations, schema checks, tests that read data files."""
     for path, events, (name, at) in _tests(facts):
-        if re.search(r"(?:^|/)(?:data|datasets?)/|data_test|test_data|test_dataset", path) and _asserts(facts, path, events):
-            yield Evidence(at, f"`{name}` tests data")
-        elif any(re.search(r"great_expectations|pandera|\.expect_", e.name) for e in events):
+        if (
+            re.search(r"(?:^|/)(?:data|datasets?)/|data_test|test_data|test_dataset", path)
+            and _asserts(facts, path, events)
+        ) or any(re.search(r"great_expectations|pandera|\.expect_", e.name) for e in events):
             yield Evidence(at, f"`{name}` tests data")
 
 
