@@ -62,6 +62,9 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
         if tree is None:
             raise WrongCall("--staged asks for a git work tree, and there is none here")
         only = git.staged(tree)
+    for folder in options["rules"]:
+        if not folder.is_dir():
+            raise WrongCall(f"--rules {folder}: there is no rule folder of that name")
     if options["as_of"] and not _DAY.fullmatch(options["as_of"]):
         raise WrongCall(f"--as-of {options['as_of']}: expected a day as YYYY-MM-DD")
     return Request(
