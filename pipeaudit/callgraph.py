@@ -21,6 +21,7 @@ from pipeaudit.pyeval.values import (
     Unknown,
     Value,
     carried,
+    strings,
     text_of,
 )
 from pipeaudit.system import Declared, Problem, PythonSource, Stage, bounded
@@ -243,6 +244,8 @@ class FlowLibrary(Library):
         made = TaskCall(name, f"{path}/{name}#{number}", call.at, task, self, mapped=task.mapped)
         self.order(calls_in(call.values), [made])
         self.order(calls_in(task.options.get("after"), task.options.get("wait_for")), [made])
+        named = set(strings([task.options.get("after"), call.keywords.get("after"), call.keywords.get("wait_for")]))
+        self.order([earlier for earlier in flow.calls if earlier.name in named], [made])
         for outer in self.running:
             outer.calls.append(made)
         return made

@@ -51,8 +51,9 @@ def build(
     known = {normal(item.name): item for item in said if isinstance(item, Artifact)}
     problems = [item for item in said if isinstance(item, Problem)]
     joined = _join(stages, sources)
+    owned = {program.path for one in joined if _rank(one.said[0])[0] != 1 for program in one.runs[:1]}
     for one in joined:
-        one.observed = observed(one.runs, events, sources)
+        one.observed = observed(_own_runs(one, owned), events, sources)
         settle(
             one.observed,
             [name for stage in one.said for name in stage.reads],
@@ -70,6 +71,14 @@ def build(
         {one.id: one.runs for one in joined if one.runs},
         problems,
     )
+
+
+def _own_runs(one: _Joined, owned: set[str]) -> tuple[Program, ...]:
+    """The programs whose reading and writing is a stage's own doing: not those that are stages themselves."""
+    rank = _rank(one.said[0])[0]
+    if rank == 2:
+        return one.runs[:1]
+    return tuple(program for program in one.runs if rank == 0 or program.path not in owned)
 
 
 def _rank(stage: Stage) -> tuple[int, str, str]:
@@ -221,6 +230,8 @@ class _Edges:
         identifier = self._artifact(name, one.observed.kinds.get(name))
         if not identifier:
             return
+        if (one.id, identifier, "writes") in self._edges and len(one.said) > 1 and not self._says_both(one, name):
+            return  # what one of its declarations makes, another takes: the stage itself reads nothing there
         self._add(identifier, one.id, "reads", origin, at)
         for other in overlaps.of(self._path(name)):
             holder = self._artifact(other)
@@ -228,6 +239,12 @@ class _Edges:
             named = normal(name) in self._known and self._known[normal(name)].path
             said = origin is Origin.DECLARED and not named and system in declared.get(holder, ())
             self._add(holder, one.id, "reads", Origin.DECLARED if said else Origin.OBSERVED, at)
+
+    def _says_both(self, one: _Joined, name: str) -> bool:
+        spelled = self._path(name)
+        return any(
+            spelled in map(self._path, stage.reads) and spelled in map(self._path, stage.writes) for stage in one.said
+        )
 
     def _path(self, name: str) -> str:
         """Where an artifact lies; its own name, where several names claim one place (to their engine they differ)."""

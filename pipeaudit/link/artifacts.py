@@ -67,6 +67,8 @@ def kind_of(name: str) -> ArtifactKind:
     stem, dot, extension = last.rpartition(".")
     if dot and extension.lower() in _CODE:
         return ArtifactKind.OTHER
+    if dot and extension.lower() not in _EXTENSIONS and extension.lower() not in ("json", "txt", "log"):
+        stem, dot = last, ""  # a name of a system's own, such as `small.model`
     by_extension = _EXTENSIONS.get(extension.lower()) if dot else None
     if extension.lower() == "json" or by_extension in (ArtifactKind.PARAMS, ArtifactKind.DATASET, None):
         for kind, words in _NAMED:

@@ -16,15 +16,29 @@ _DECISIVE = {
     StageKind.EVALUATION: frozenset(("evaluate", "metric", "fairness", "explain", "test_assert", "calibrate")),
     StageKind.MONITORING: frozenset(("monitor", "drift", "alert", "capture")),
 }
-_WORDS = (
-    (StageKind.MONITORING, re.compile(r"monitor|drift|alert|observ")),
-    (StageKind.DEPLOYMENT, re.compile(r"deploy|serv(e|ing)|regist|promot|publish|release|push(?!\w*data)|endpoint|inference|batch_?predict")),
-    (StageKind.EVALUATION, re.compile(r"eval|metric|(^|_)test(_|$|s_|ing)|scor(e|ing)|validat\w*_?model|model_?validat|benchmark|compare|explain|report")),
-    (StageKind.TRAINING, re.compile(r"train|(^|_)fit(_|$)|fine_?tun|tun(e|ing)|hyper|learn|model_?build|build_?model|modell?ing|fit_model")),
-    (StageKind.EXPLORATION, re.compile(r"eda|explor|visuali|plot|profil|analy[sz]")),
-    (StageKind.PREPROCESSING, re.compile(r"prepar|preproc|process|featur|transform|clean|split|encod|scal|impute|augment|token|normal|filter|merge|join|select|validat|embed|aggregate|format|label")),
-    (StageKind.COLLECTION, re.compile(r"ingest|download|extract|fetch|collect|load|import|scrape|crawl|acqui|get_|read|pull|data")),
+# Beginnings of words that name what a stage does; those that only name what it works on come second.
+_VERBS: dict[StageKind, str] = {
+    StageKind.MONITORING: "monitor drift alert observ watch",
+    StageKind.DEPLOYMENT: "deploy serv regist promot publish release endpoint infer rollout canary ship onnx export",
+    StageKind.EVALUATION: "eval metric test scor benchmark compar explain report assess predict backtest",
+    StageKind.TRAINING: "train retrain pretrain fit fine tun hyper learn modelling modeling estimat forecast",
+    StageKind.EXPLORATION: "eda explor visual plot profil analy inspect",
+    StageKind.PREPROCESSING: (
+        "prep preproc process featur transform clean split encod scal imput augment token normal filter merg join select"
+        " valid embed aggreg format etl convert dedup resampl vectori"
+    ),
+    StageKind.COLLECTION: "ingest download extract fetch collect load import scrap crawl acqui get read pull query sync",
+}
+_NOUNS: dict[StageKind, str] = {StageKind.TRAINING: "model", StageKind.COLLECTION: "data raw source"}
+_PHRASES = (
+    (StageKind.PREPROCESSING, re.compile(r"train_(val_|valid_)?test|test_train_split|data_(valid|quality)|valid\w*_(data|input|schema)")),
+    (StageKind.EVALUATION, re.compile(r"valid\w*_model|model_valid|cross_valid")),
+    (StageKind.DEPLOYMENT, re.compile(r"(upload|push|save|log)_model|batch_(predict|scor|infer|transform)")),
+    (StageKind.TRAINING, re.compile(r"build_model|model_build|create_model")),
 )  # fmt: skip
+
+
+_FILE = re.compile(r"\.(html|csv|tsv|pkl|json|txt|parquet|pdf|joblib|ipynb|py|png|md|ya?ml|h5|pt)$")
 
 
 def stage_kind(
@@ -51,7 +65,18 @@ def stage_kind(
 
 
 def kind_of_name(name: str) -> StageKind:
-    """What the name of a stage says of its kind."""
-    last = re.split(r"::|[:/.@]", name.strip(":/.@"))[-1] if name else ""
-    plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last[:200]).lower())
-    return next((kind for kind, words in _WORDS if words.search(plain)), StageKind.OTHER)
+    """What the name of a stage says of its kind: its last part first, of that the words from left to right."""
+    whole = _FILE.sub("", name[:200].partition("@")[0])
+    last = re.split(r"::|[:/.]", whole.strip(":/."))[-1]
+    plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower())
+    words = plain.strip("_").split("_")
+    phrase = next((kind for kind, pattern in _PHRASES if pattern.search(plain)), None)
+    return phrase or _named(words, _VERBS) or _named(words, _NOUNS) or StageKind.OTHER
+
+
+def _named(words: list[str], beginnings: Mapping[StageKind, str]) -> StageKind | None:
+    for word in words:
+        for kind, stems in beginnings.items():
+            if word.startswith(tuple(stems.split())):
+                return kind
+    return None

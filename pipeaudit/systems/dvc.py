@@ -81,6 +81,9 @@ def _entries(source: ConfigSource, key: Node, body: Node, variables: dict[str, A
     except _Unset as unset:
         items = {name: {} for name in _locked(source, key.raw)}
         if not items:
+            yield Problem(
+                source.path, key.line, f"the instances of stage `{key.raw}` are unknown: `{unset}` is not defined"
+            )
             yield from _one_for_all(source, key, inner, variables, f"instances unknown: `{unset}` is not defined")
             return
     if len(items) > DEFAULT.stage_instances or not items:

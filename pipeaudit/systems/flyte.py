@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeaudit.callgraph import Flow, FlowLibrary, Task, flow_stages
+from pipeaudit.callgraph import Flow, FlowLibrary, Task, calls_in, flow_stages
 from pipeaudit.pyeval.calls import Call
 from pipeaudit.pyeval.evaluator import Evaluator
 from pipeaudit.pyeval.values import NOT_KNOWN, Choice, Model, Value, text_of
@@ -83,6 +83,11 @@ class _Conditional(Model):
 
     def item(self, key: Value) -> Value:
         return Choice(tuple(self.results)) if self.results else NOT_KNOWN
+
+    def operate(self, operator: str, other: Value, reflected: bool) -> Value:
+        for call in calls_in(self.results):
+            call.operate(operator, other, reflected)
+        return self if reflected else other
 
 
 class _Then(Model):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeaudit.model.pipeline import Program
+from pipeaudit.model.pipeline import Program, StageKind
 from pipeaudit.pyeval.calls import Call
 from pipeaudit.pyeval.evaluator import Evaluator, Library
 from pipeaudit.pyeval.values import (
@@ -205,5 +205,6 @@ def _stage(task: _TaskClass, found: dict[tuple[str, str], _TaskClass]) -> Stage:
         writes=task.writes,
         after=tuple(f"{path}:{name}" for path, name in before),
         runs=(program,) if program is not None else (),
+        kind=StageKind.COLLECTION if "luigi.ExternalTask" in cls.external_bases() else None,
         pipeline="luigi",
     )
