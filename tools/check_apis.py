@@ -81,7 +81,7 @@ def check(document: dict[str, Any]) -> tuple[int, list[str], set[str]]:
     for name, meaning in named(document):
         if meaning.get("virtual") or meaning.get("until") or meaning.get("former") is True:
             continue
-        root = name.partition(".")[0]
+        root = root_of(name)
         if root in absent:
             continue
         if not importable(root):
@@ -99,6 +99,13 @@ def check(document: dict[str, Any]) -> tuple[int, list[str], set[str]]:
         if not meaning.get("positional"):
             problems.extend(f"{name} has no parameter {p}" for p in unknown_parameters(found, meaning))
     return checked, problems, absent
+
+
+def root_of(name: str) -> str:
+    """What one installs: the first part of the path, more of it where vendors share that."""
+    shared = {"google": 3, "azure": 3}
+    parts = name.split(".")
+    return ".".join(parts[: shared.get(parts[0], 1)])
 
 
 def heirs_of(document: dict[str, Any]) -> dict[str, list[str]]:
