@@ -44,6 +44,18 @@ class Entry:
     hard_labels: str = ""
     cost: str = ""
     variants: tuple[Mapping[str, Any], ...] = ()
+    _made: dict[int, Entry] = field(default_factory=dict, repr=False)
+
+    def variant(self, number: int) -> Entry:
+        """The entry with the fields that its variant of this number names."""
+        made = self._made.get(number)
+        if made is None:
+            changed = {k: v for k, v in self.variants[number].items() if k != "when"}
+            for name in ("roles", "effects"):
+                if name in changed:
+                    changed[name] = tuple(changed[name])
+            made = self._made[number] = replace(self, **changed, _made={})
+        return made
 
     def parameter(self, name: str) -> ApiParameter | None:
         return next((p for p in self.parameters if p.name == name), None)

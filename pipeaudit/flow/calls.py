@@ -8,7 +8,7 @@ from pipeaudit.apis import Entry
 from pipeaudit.flow import builtin, containers, effects, imports, indexing
 from pipeaudit.flow.events import MISSING, Snapshot
 from pipeaudit.flow.scopes import Scope
-from pipeaudit.flow.text import written
+from pipeaudit.flow.text import argument, written
 from pipeaudit.flow.values import (
     Api,
     Bound,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeaudit.flow.interpret import Interpreter
     from pipeaudit.read.python import Expression, Function, Position
 
+_ORDINALS = tuple("0123456789")
 _DEEPEST = 12
 _MOST_RUNS_WITH_DATA = 24
 _MOST_RUNS = 4
@@ -66,7 +67,7 @@ def evaluate(machine: Interpreter, expression: Expression, scope: Scope) -> Valu
     machine.statement = None
     callee = machine.eval(function, scope)
     arguments = machine.elements(argument_expressions, scope)
-    names = {str(i): written(e) for i, e in enumerate(argument_expressions)}
+    names = {_ORDINALS[i] if i < 10 else str(i): argument(e) for i, e in enumerate(argument_expressions)}
     keywords: Keywords = {}
     for name, value in keyword_expressions:
         evaluated = machine.eval(value, scope)
@@ -78,8 +79,8 @@ def evaluate(machine: Interpreter, expression: Expression, scope: Scope) -> Valu
                 keywords["**"] = evaluated
         else:
             keywords[name] = evaluated
-            names[name] = written(value)
-    receiver = written(function[2]) if function[0] == "attr" else ""
+            names[name] = argument(value)
+    receiver = argument(function[2]) if function[0] == "attr" else ""
     site = Site(at, scope, names, receiver, is_statement)
     if function[0] == "attr" and function[2][0] == "index" and keywords:
         _report_inplace_on_slice(machine, function, keywords, site)
@@ -452,15 +453,9 @@ def invoke(
 
 
 def _variant(entry: Entry, ports: effects.Ports) -> Entry:
-    from dataclasses import replace
-
-    for variant in entry.variants:
+    for number, variant in enumerate(entry.variants):
         if effects.holds(variant.get("when"), ports, entry):
-            changed: dict[str, Any] = {k: v for k, v in variant.items() if k != "when"}
-            for field in ("roles", "effects"):
-                if field in changed:
-                    changed[field] = tuple(changed[field])
-            return replace(entry, **changed)
+            return entry.variant(number)
     return entry
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from pipeaudit.flow.rows import RowTable
 from pipeaudit.model.location import Location
@@ -18,8 +19,7 @@ from pipeaudit.model.location import Location
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(NamedTuple):
     """A statistic estimated on `rows` that went into a value: by which event, of which kind, and whether it saw the target."""
 
     rows: frozenset[int]
@@ -51,8 +51,7 @@ def is_example(path: str) -> bool:
 MISSING: object = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A value at the moment of an event.
 
     `types`: qualified names of what it may be an instance of. `rows`: tokens into the program's row table. `learned`: the
@@ -93,8 +92,7 @@ class Snapshot:
         return any(name in self.types for name in names)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One call, comparison, assignment or statement that matters to a pipeline.
 
     `roles` are those of the API entry (read, split, train, ...), or one of the language's own: `call` (a call without a
@@ -110,7 +108,7 @@ class Event:
     roles: tuple[str, ...]
     name: str
     at: Location
-    arguments: Mapping[str, Snapshot] = field(default_factory=dict)
+    arguments: Mapping[str, Snapshot] = MappingProxyType({})
     receiver: Snapshot | None = None
     result: Snapshot | None = None
     function: str = ""
@@ -118,7 +116,7 @@ class Event:
     statement: bool = False
     conditional: bool = False
     strong: bool = True
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, object] = MappingProxyType({})
     caller: Location | None = None
     guarded: bool = False
 

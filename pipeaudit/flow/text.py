@@ -13,6 +13,14 @@ def written(expression: Expression) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
+def argument(expression: Expression) -> str:
+    """How an argument is written; nothing for a literal, which its value tells."""
+    kind = expression[0]
+    if kind == "name":
+        return str(expression[1])
+    return "" if kind == "const" else written(expression)
+
+
 def key(expression: Expression) -> str:
     """A text that is equal for expressions that are written alike."""
     return _text(expression, 0)

@@ -156,30 +156,21 @@ class Value:
     was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask` is a boolean row filter: its key, and whether it is negated.
     """
 
-    __slots__ = (
-        "attributes",
-        "column_of",
-        "columns",
-        "config",
-        "constant",
-        "elements",
-        "held",
-        "identity",
-        "label",
-        "learned",
-        "mask",
-        "metrics",
-        "models",
-        "output",
-        "overlay",
-        "produced",
-        "ref",
-        "rows",
-        "same_as",
-        "strong",
-        "target",
-        "types",
-    )
+    # Defaults stand on the class: most values need few of these, and values are made by the hundred thousand.
+    overlay: dict[str, frozenset[Learned]] | None = None
+    columns: tuple[str, ...] | None = None
+    elements: dict[object, Value] | None = None
+    attributes: dict[str, Value] | None = None
+    held: list[Value] | None = None
+    same_as: tuple[int, ...] = ()
+    models: tuple[int, ...] = ()
+    metrics: tuple[int, ...] = ()
+    output = ""
+    target = False
+    config: tuple[str, tuple[object, ...]] | None = None
+    mask: tuple[str, bool] | None = None
+    label = ""
+    column_of: tuple[Value, str] | None = None
 
     def __init__(
         self,
@@ -201,20 +192,6 @@ class Value:
         self.ref = ref
         self.strong = strong
         self.produced = produced
-        self.overlay: dict[str, frozenset[Learned]] | None = None
-        self.columns: tuple[str, ...] | None = None
-        self.elements: dict[object, Value] | None = None
-        self.attributes: dict[str, Value] | None = None
-        self.held: list[Value] | None = None
-        self.same_as: tuple[int, ...] = ()
-        self.models: tuple[int, ...] = ()
-        self.metrics: tuple[int, ...] = ()
-        self.output = ""
-        self.target = False
-        self.config: tuple[str, tuple[object, ...]] | None = None
-        self.mask: tuple[str, bool] | None = None
-        self.label = ""
-        self.column_of: tuple[Value, str] | None = None
 
     @property
     def all_learned(self) -> frozenset[Learned]:
@@ -243,26 +220,21 @@ class Value:
 
     def like(self, **changes: Any) -> Value:
         """A new value with the same content but an identity of its own."""
-        made = Value(self.types, self.rows, self.learned, self.constant, self.ref, self.strong, self.produced)
-        made.overlay = dict(self.overlay) if self.overlay else None
-        made.columns = self.columns
-        made.elements = self.elements
-        made.attributes = self.attributes
-        made.held = self.held
-        made.models = self.models
-        made.metrics = self.metrics
-        made.output = self.output
-        made.target = self.target
-        made.config = self.config
-        made.mask = self.mask
-        for name, value in changes.items():
-            setattr(made, name, value)
+        made = Value()
+        identity = made.identity
+        made.__dict__.update(self.__dict__)
+        made.identity = identity
+        made.label, made.column_of, made.same_as = "", None, ()
+        if self.overlay:
+            made.overlay = dict(self.overlay)
+        if changes:
+            made.__dict__.update(changes)
         return made
 
     def snapshot(self, name: str = "", depth: int = 0) -> Snapshot:
         """The value as events keep it."""
         elements: tuple[Snapshot, ...] = ()
-        if self.elements and depth < 2:
+        if self.elements and depth < 2 and self.constant is MISSING:
             elements = tuple(v.snapshot("", depth + 1) for v in list(self.elements.values())[:12])
         types = self.types
         if not types and isinstance(self.ref, Api):

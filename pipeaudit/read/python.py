@@ -173,9 +173,12 @@ def block(body: list[ast.stmt]) -> tuple[Statement, ...]:
 
 
 def expression(node: ast.expr | None) -> Expression:
+    kind = type(node)
+    if kind is ast.Name:
+        return ("name", node.id)  # type: ignore[union-attr] # its type was just compared
     if node is None:
         return NONE
-    lower = _EXPRESSIONS.get(type(node))
+    lower = _EXPRESSIONS.get(kind)
     return UNKNOWN if lower is None else lower(node)
 
 
@@ -253,7 +256,12 @@ _OPERATORS: dict[type, str] = {
 _EXPRESSIONS: dict[type, Callable[[Any], Expression]] = {
     ast.Constant: _constant,
     ast.Name: lambda n: ("name", n.id),
-    ast.Attribute: lambda n: ("attr", _position(n), expression(n.value), n.attr),
+    ast.Attribute: lambda n: (
+        "attr",
+        (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset),
+        expression(n.value),
+        n.attr,
+    ),
     ast.Call: _call,
     ast.Subscript: lambda n: ("index", _position(n), expression(n.value), expression(n.slice)),
     ast.Slice: lambda n: ("slice", expression(n.lower), expression(n.upper), expression(n.step)),
