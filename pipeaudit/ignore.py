@@ -15,7 +15,24 @@ _LONGEST_PATTERN = 1_000
 _MOST_DOUBLE_STARS = 5
 _MAGIC = re.compile(r"[*?\[\\]")
 _ANY_DEPTH = None
-_Segment = str | re.Pattern[str] | None
+
+
+class _Glob:
+    """One segment with wildcards, compiled when it is first matched on its own."""
+
+    __slots__ = ("_pattern", "source")
+
+    def __init__(self, text: str) -> None:
+        self.source = translate(text)
+        self._pattern: re.Pattern[str] | None = None
+
+    def matches(self, name: str) -> bool:
+        if self._pattern is None:
+            self._pattern = re.compile(self.source)
+        return self._pattern.match(name) is not None
+
+
+_Segment = str | _Glob | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,7 @@ class _Group:
         self.literal = _literal(names)
         self.literal_for_files = _literal(for_files)
         self.pattern = _joined(names)
-        self.pattern_for_files = _joined(for_files)
+        self.pattern_for_files = self.pattern if len(for_files) == len(names) else _joined(for_files)
 
     def matches(self, segments: Sequence[str], is_folder: bool) -> bool:
         name = segments[-1]
@@ -56,7 +73,7 @@ def _literal(rules: Iterable[_Rule]) -> frozenset[str]:
 
 
 def _joined(rules: Iterable[_Rule]) -> re.Pattern[str] | None:
-    patterns = [rule.segments[0].pattern for rule in rules if isinstance(rule.segments[0], re.Pattern)]
+    patterns = [rule.segments[0].source for rule in rules if isinstance(rule.segments[0], _Glob)]
     return re.compile("|".join(patterns)) if patterns else None
 
 
@@ -80,7 +97,7 @@ def _path_matches(pattern: Sequence[_Segment], segments: Sequence[str]) -> bool:
 
 
 def _segment_matches(pattern: _Segment, name: str) -> bool:
-    return pattern == name if isinstance(pattern, str) else pattern is not None and bool(pattern.match(name))
+    return pattern == name if isinstance(pattern, str) else pattern is not None and pattern.matches(name)
 
 
 class Patterns:
@@ -162,4 +179,4 @@ def _segment(name: str) -> _Segment:
         else:
             pieces.append(name[at])
         at += 1
-    return re.compile(translate("".join(pieces)))
+    return _Glob("".join(pieces))
