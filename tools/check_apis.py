@@ -103,7 +103,7 @@ def check(document: dict[str, Any]) -> tuple[int, list[str], set[str]]:
 
 def root_of(name: str) -> str:
     """What one installs: the first part of the path, more of it where vendors share that."""
-    shared = {"google": 3, "azure": 3}
+    shared = {"google": 3, "azure": 3, "databricks": 2}
     parts = name.split(".")
     return ".".join(parts[: shared.get(parts[0], 1)])
 
@@ -144,9 +144,11 @@ def resolve(name: str) -> object:
         for part in parts[length:]:
             try:
                 found = getattr(found, part)
-            except Exception:
+            except AttributeError:
                 found = MISSING
                 break
+            except Exception:  # a lazy attribute that lacks its data
+                return UNREADABLE
         if found is not MISSING:
             return found
     return MISSING
