@@ -58,6 +58,7 @@ def audit(
         {file.path: file.tracked for file in found.files},
         {file.path: file.size for file in found.files},
         [entry.path for entry in found.left_out],
+        found.work_tree.prefix if found.work_tree else "",
     )
     case = assessment.known(Project(programs, graph, repository), request.config, request.profile, rules)
     revision = git.revision(found.work_tree) if found.work_tree else None

@@ -35,7 +35,8 @@ class Files(Protocol):
 class Repository:
     """What can't be read answers with nothing; why stands once in `problems`.
 
-    `left_out` are paths that are there and not looked at; those of folders end in a slash.
+    `left_out` are paths that are there and not looked at; those of folders end in a slash. `prefix` is the path from
+    the top of the git work tree to the root: where there is one, what serves the whole lies above.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Repository:
         tracked: Mapping[str, bool | None] | None = None,
         sizes: Mapping[str, int] | None = None,
         left_out: Iterable[str] = (),
+        prefix: str = "",
     ) -> None:
         self._files = files
         self._limits = limits
         self._tracked = tracked or {}
         self._sizes = sizes or {}
         self.left_out: tuple[str, ...] = tuple(sorted(left_out))
+        self.prefix = prefix
         self._folders: frozenset[str] | None = None
         self._ignoring: dict[str, Patterns] = {}
         self.paths: tuple[str, ...] = tuple(sorted(files.paths))

@@ -2,14 +2,18 @@
 
 A mark stands on the line to be found (`# expect: PA201`), in a notebook in the cell's source. `# expect-below: PA512`
 stands on the line above. The folder's `expect.txt` lists places of files that can't carry marks: `path:line`, or
-`path:cell:line`. A new rule adds a folder here, and no code.
+`path:cell:line`. A folder with a `git.txt` is made a repository of its own; the file lists what git does not track. A
+new rule adds a folder here, and no code.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -39,6 +43,15 @@ def found(folder: Path, rule: Rule) -> list[Place]:
     return sorted({(at.path, at.cell, at.line) for at in places}, key=str)
 
 
+def as_repository(folder: Path) -> None:
+    """Puts the files under git, all but those that its `git.txt` lists."""
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    list_of_untracked = folder / "git.txt"
+    untracked = list_of_untracked.read_text().split() if list_of_untracked.exists() else []
+    for words in (["init", "-q"], ["add", "."], *([["rm", "-q", "--cached", *untracked]] if untracked else [])):
+        subprocess.run(["git", *words], cwd=folder, env=environment, check=True)
+
+
 def marked(folder: Path, rule: Rule) -> list[Place]:
     return sorted(
         {place for path in sorted(folder.rglob("*")) if path.is_file() for place in marks(folder, path, rule)}, key=str
@@ -47,6 +60,8 @@ def marked(folder: Path, rule: Rule) -> list[Place]:
 
 def marks(folder: Path, path: Path, rule: Rule) -> Iterator[Place]:
     name = path.relative_to(folder).as_posix()
+    if name == "git.txt" or name.startswith(".git/"):
+        return
     if name == "expect.txt":
         for line in path.read_text().splitlines():
             file, *numbers = line.split(":")
@@ -67,8 +82,11 @@ def lines(text: str, rule: Rule) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.id)
-def test_finds_the_marked_lines_and_no_other(rule: Rule) -> None:
+def test_finds_the_marked_lines_and_no_other(rule: Rule, tmp_path: Path) -> None:
     folder = FIXTURES / "rules" / FILES[rule.id].stem
+    if (folder / "git.txt").exists():
+        folder = Path(shutil.copytree(folder, tmp_path / folder.name))
+        as_repository(folder)
     expected = marked(folder, rule)
     assert expected, f"{folder.name} marks nothing"
     assert found(folder, rule) == expected
@@ -85,6 +103,7 @@ def test_examples_of_the_page_behave_as_titled(rule: Rule, tmp_path: Path) -> No
         file.write_text(dedent(text))
     assert set(folders.values()) == {"Bad", "Good"}
     for folder, title in folders.items():
+        as_repository(folder)
         assert bool(found(folder, rule)) == (title == "Bad"), f"example {folder.name}"
 
 
