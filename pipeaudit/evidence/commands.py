@@ -123,4 +123,4 @@ def from_documents(documents: tuple[Writing, ...]) -> Iterator[Command]:
         for _, fence in document.fences:
             if fence.language in _SHELL_LANGUAGES:
                 shown = "\n".join(re.sub(r"^\s*(?:\$|>|%)\s+", "", line) for line in fence.text.split("\n"))
-                yield Command(_without_comments(shown), Location(document.path, fence.line), "document")
+                yield Command(_without_comments(shown), Location(document.path, fence.line + 1), "document")

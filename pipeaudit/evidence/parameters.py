@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 
 from pipeaudit.evidence.calls import short
@@ -14,7 +13,7 @@ from pipeaudit.evidence.programs import (
     training_nodes,
 )
 from pipeaudit.evidence.signal import signal
-from pipeaudit.flow.events import MISSING, Event
+from pipeaudit.flow.events import MISSING
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.read.node import Node
 
@@ -50,10 +49,12 @@ def sweep_configuration(facts: Facts) -> Iterator[Evidence]:
 
 @signal("manual-parameter-loop")
 def manual_parameter_loop(facts: Facts) -> Iterator[Evidence]:
-    """Training inside a loop over settings; loops over epochs and batches do not count."""
-    for event in facts.once(train_events):
-        if event.loops and not event.name.endswith("backward"):
-            yield Evidence(event.at, "training is repeated in a loop", Strength.WEAK)
+    """A model that is built in a loop from a setting that the loop changes."""
+    for event in facts.calls.of("construct_model", "train"):
+        if event.loops and any(
+            value.constant is MISSING and _PARAMETER.search(name) for name, value in event.arguments.items()
+        ):
+            yield Evidence(event.at, "a model is built anew for each setting", Strength.WEAK)
 
 
 _PARAMETER = re.compile(
@@ -97,26 +98,21 @@ _CONFIG_FOLDER = re.compile(r"(?:^|/)(?:conf|configs?|params|parameters|hparams)
 @signal("parameters-from-command-line")
 def parameters_from_command_line(facts: Facts) -> Iterator[Evidence]:
     """At least two hyperparameters among a program's options."""
-    by_path: dict[str, list[Event]] = defaultdict(list)
-    for event in facts.calls.named(
-        "argparse.ArgumentParser.add_argument",
-        "?.add_argument",
-        "click.option",
-        "typer.Option",
-        "argparse.*.add_argument",
-        "absl.flags.DEFINE_*",
-    ):
-        words = [
-            str(value.constant)
-            for key, value in event.arguments.items()
-            if key.isdigit() or key in ("name_or_flags", "dest")
-        ]
-        flags = [word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str)]
-        if any(_PARAMETER.search(flag) for flag in flags):
-            by_path[event.at.path].append(event)
-    for path in sorted(by_path):
-        if len(by_path[path]) >= 2:
-            yield Evidence(by_path[path][0].at, "hyperparameters are options of the command", Strength.SUPPORTING)
+    for path in facts.paths:
+        if not path.endswith(".py") or is_test(path):
+            continue
+        text = facts.text(path)
+        found = [match for match in _OPTION.finditer(text) if _PARAMETER.search(match.group(1).replace("-", "_"))]
+        if len(found) >= _FEWEST_OPTIONS:
+            at = Location(path, text.count("\n", 0, found[0].start()) + 1)
+            yield Evidence(at, "hyperparameters are options of the command", Strength.SUPPORTING)
+
+
+_FEWEST_OPTIONS = 2
+# An option as argparse, click, typer or absl declare it, at the beginning of a line or after a call's dot.
+_OPTION = re.compile(
+    r"^[^#\n]*(?:add_argument|\.option|Option|DEFINE_\w+)\(\s*(?:[\"']-\w[\"'],\s*)?[\"'](?:--)?([\w-]+)", re.MULTILINE
+)
 
 
 @signal("parameters-configured")

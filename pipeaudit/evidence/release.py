@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pipeaudit.evidence.calls import short
 from pipeaudit.evidence.ci import done, performs
+from pipeaudit.evidence.conditions import conditions
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.programs import train_events, training_nodes
 from pipeaudit.evidence.signal import signal
@@ -45,7 +46,8 @@ def schedules(facts: Facts) -> tuple[tuple[Evidence, str], ...]:
             value = event.argument(name)
             if value is not None and value.constant is not None:
                 tasks = " ".join(stage.name for stage in facts.graph.stages() if stage.at.path == event.at.path)
-                words = f"{event.at.path} {event.constant('dag_id', '')} {event.detail.get('decorates', '')} {tasks}"
+                dag = event.constant("dag_id", event.constant("0", ""))
+                words = f"{event.at.path} {dag} {event.detail.get('decorates', '')} {tasks}"
                 found.append((Evidence(event.at, f"the DAG runs on `{_shown(value.constant)}`"), words.lower()))
     found += [
         (
@@ -89,13 +91,9 @@ def retraining_threshold(facts: Facts) -> Iterator[Evidence]:
     """A branch on drift or quality in a program that triggers or schedules training."""
     starts = {e.at.path for signal_id in ("trigger-call", "schedule-call") for e in facts.evidence(signal_id)}
     starts |= {e.at.path for e in facts.evidence("drift-check")}
-    for path in sorted(starts):
-        for event in facts.calls.by_path.get(path, ()):
-            words = " ".join(v.name for v in event.arguments.values()).lower()
-            if {"branch", "compare"} & set(event.roles) and re.search(
-                r"drift|score|metric|thresh|degrad|psi|rmse|accuracy", words
-            ):
-                yield Evidence(event.at, "a condition on drift or quality decides")
+    for condition in facts.once(conditions):
+        if condition.at.path in starts:
+            yield Evidence(condition.at, f"a condition on drift or quality decides: `{condition.test[:80]}`")
     for event in facts.calls.named(
         "airflow.operators.python.BranchPythonOperator",
         "airflow.operators.python.ShortCircuitOperator",
