@@ -2,11 +2,14 @@
 
     python tools/check_apis.py [sklearn.yaml ...]
 
-Run it in an environment that has the libraries. Every entry must name something that can be imported, and every parameter
-must exist there; `former`, `until` and `virtual` say where that is not so. What a library exports and no entry describes is
-listed too. The record, rules/apis/CHECKED.json, keeps for each file the library's version, how many names were checked and
-the file's digest; files whose library is not installed keep their digest only.
+Run it in an environment that has the libraries (KERAS_BACKEND=torch serves Keras). Every entry must name something
+that can be imported, and every parameter must exist there; `former`, `until` and `virtual` say where that is not so.
+What scikit-learn exports and no entry describes is listed too. The record, rules/apis/CHECKED.json, keeps for each file
+the libraries' versions, how many names were checked, and a digest of what can be checked so: names and parameters. What
+a call means is for fixtures to show.
 """
+
+# ruff: noqa: T201, BLE001 - a script that prints; libraries fail in any way while they are imported
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ FOLDER = Path(__file__).parent.parent / "rules" / "apis"
 RECORD = FOLDER / "CHECKED.json"
 MISSING = object()
 UNREADABLE = object()
+CHECKABLE = ("kind", "params", "former", "positional", "until", "virtual")
 
 
 def main(arguments: list[str]) -> int:
@@ -37,8 +41,7 @@ def main(arguments: list[str]) -> int:
     for switch in ("enable_halving_search_cv", "enable_iterative_imputer"):
         importable(f"sklearn.experimental.{switch}")
     for file in files:
-        data = file.read_bytes()
-        document = yaml.safe_load(data)
+        document = yaml.safe_load(file.read_bytes())
         checked, problems, absent = check(document)
         for problem in problems:
             print(f"{file.name}: {problem}")
@@ -50,7 +53,7 @@ def main(arguments: list[str]) -> int:
             "versions": versions(document, absent),
             "names": sum(1 for _ in named(document)),
             "checked": checked,
-            "digest": hashlib.sha256(data).hexdigest(),
+            "digest": digest(document),
         }
     for name in sorted(record):
         if not (FOLDER / name).exists():
@@ -59,6 +62,12 @@ def main(arguments: list[str]) -> int:
     for line in missing_from_sklearn():
         print(line)
     return 1 if failures else 0
+
+
+def digest(document: dict[str, Any]) -> str:
+    """Of names and parameters, in whatever order and layout they stand."""
+    facts = sorted((name, [meaning.get(field) for field in CHECKABLE]) for name, meaning in named(document))
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def named(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -88,7 +97,8 @@ def check(document: dict[str, Any]) -> tuple[int, list[str], set[str]]:
             absent.add(root)
             continue
         owner, _, member = name.rpartition(".")
-        found = next((f for f in map(resolve, [name, *(f"{h}.{member}" for h in heirs.get(owner, ()))]) if f is not MISSING), MISSING)
+        places = [name, *(f"{heir}.{member}" for heir in heirs.get(owner, ()))]
+        found = next((f for f in map(resolve, places) if f is not MISSING), MISSING)
         if found is MISSING:
             if meaning["kind"] != "attribute":
                 problems.append(f"{name} does not exist")
@@ -192,7 +202,7 @@ def missing_from_sklearn() -> Iterator[str]:
     """Exported estimators, splitters, metrics and loaders of scikit-learn that no entry describes."""
     if not importable("sklearn"):
         return
-    from sklearn.utils import all_estimators
+    all_estimators = importlib.import_module("sklearn.utils").all_estimators
 
     described = {name for name, _ in named(yaml.safe_load((FOLDER / "sklearn.yaml").read_bytes()))}
     for _, estimator in all_estimators():
