@@ -15,6 +15,7 @@ from pipeaudit.evidence.programs import (
 from pipeaudit.evidence.signal import signal
 from pipeaudit.flow.events import MISSING
 from pipeaudit.model.control import Evidence, Strength
+from pipeaudit.model.location import Location
 from pipeaudit.read.node import Node
 
 
