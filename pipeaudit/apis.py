@@ -43,6 +43,7 @@ class Entry:
     scale_sensitive: bool | str = False
     hard_labels: str = ""
     cost: str = ""
+    tunes: tuple[str, ...] = ()
     variants: tuple[Mapping[str, Any], ...] = ()
     _made: dict[int, Entry] = field(default_factory=dict, repr=False)
 
@@ -202,6 +203,7 @@ def _entry(name: str, raw: Mapping[str, Any]) -> Entry:
         scale_sensitive=raw.get("scale_sensitive") or False,
         hard_labels=raw.get("hard_labels", ""),
         cost=raw.get("cost", ""),
+        tunes=tuple(raw.get("tunes") or ()),
         variants=tuple(raw.get("variants") or ()),
     )
 
@@ -240,8 +242,8 @@ _FILED_APART = ("name", "names", "aliases", "notes", "methods", "attributes")
 def compile_index(documents: Iterable[tuple[str, object]]) -> dict[str, Any]:
     """One index of plain values from parsed API files.
 
-    `documents` holds (file name, parsed YAML) pairs. Raises ValueError with the file's name where a document has not the
-    form of rules/apis/README.md.
+    `documents` holds (file name, parsed YAML) pairs. Raises ValueError with the file's name where a document has not
+    the form of rules/apis/README.md.
     """
     index: dict[str, Any] = {"entries": {}, "protocols": {}, "prefixes": {}, "aliases": {}, "duck": {}, "modules": []}
     modules: set[str] = set()
@@ -281,7 +283,11 @@ def _duck(raw: object) -> dict[str, Any]:
     if isinstance(raw, Mapping):
         return dict(raw)
     assert isinstance(raw, Iterable)
-    return {name: {k: v for k, v in e.items() if k not in ("name", "names")} for e in raw for name in e.get("names", [e.get("name")])}
+    return {
+        name: {k: v for k, v in e.items() if k not in ("name", "names")}
+        for e in raw
+        for name in e.get("names", [e.get("name")])
+    }
 
 
 Store = Callable[[str], bytes | None]
@@ -303,7 +309,7 @@ def load(folder: Path, extra: Iterable[tuple[str, bytes]] = (), cache: Any = Non
     import yaml
 
     loader = _loader(yaml)
-    index = compile_index((name, yaml.load(data, loader)) for name, data in files)  # a safe loader
+    index = compile_index((name, yaml.load(data, loader)) for name, data in files)  # noqa: S506 # it derives from the safe loader
     if cache is not None:
         cache.put(key, json.dumps(index, separators=(",", ":")).encode())
     return Knowledge(index)
@@ -312,7 +318,7 @@ def load(folder: Path, extra: Iterable[tuple[str, bytes]] = (), cache: Any = Non
 def _loader(yaml: Any) -> Any:
     """A safe loader to which `on`, `off`, `yes` and `no` are words, as in YAML 1.2: methods have such names."""
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("Loader", (base,), {})
+    loader: Any = type("Loader", (base,), {})
     words = "yYnNoO"
     loader.yaml_implicit_resolvers = {
         first: [pair for pair in pairs if first not in words or pair[0] != "tag:yaml.org,2002:bool"]

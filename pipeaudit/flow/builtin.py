@@ -269,10 +269,10 @@ _CALLS: dict[str, _Handler] = {
 }
 
 _PLAIN = frozenset(
-    {"print", "display", "eval", "exec", "compile", "globals", "locals", "vars", "repr", "format", "hash", "object", "property",
-     "staticmethod", "classmethod", "Exception", "ValueError", "KeyError", "TypeError", "setattr", "slice", "divmod", "pow", "ord", "chr",
-     "dir", "help", "__import__", "get_ipython", "__file__", "__name__", "quit", "exit"}
-)  # fmt: skip
+    {"print", "display", "eval", "exec", "compile", "globals", "locals", "vars", "repr", "format", "hash", "object",
+    "property", "staticmethod", "classmethod", "Exception", "ValueError", "KeyError", "TypeError", "setattr", "slice",
+    "divmod", "pow", "ord", "chr", "dir", "help", "__import__", "get_ipython", "__file__", "__name__", "quit", "exit"}
+    )  # fmt: skip
 
 _PATHS: dict[str, _Handler] = {
     "os.path.join": lambda m, a, k: joined_path(a),

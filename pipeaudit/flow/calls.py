@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeaudit.apis import Entry
 from pipeaudit.flow import builtin, containers, effects, imports, indexing
@@ -82,6 +82,17 @@ def evaluate(machine: Interpreter, expression: Expression, scope: Scope) -> Valu
             names[name] = argument(value)
     receiver = argument(function[2]) if function[0] == "attr" else ""
     site = Site(at, scope, names, receiver, is_statement)
+    if (
+        function[0] == "attr"
+        and function[3] == "forward"
+        and isinstance(callee.ref, Closure)
+        and callee.ref.receiver is not None
+    ):
+        bound = callee.ref.receiver
+        is_module = any(machine.knowledge.method(t, "forward") is not None for t in bound.types)
+        machine.emit(
+            scope, at, ("call",), "forward", receiver=bound, detail={"module": is_module}, receiver_name=receiver
+        )
     if function[0] == "attr" and function[2][0] == "index" and keywords:
         _report_inplace_on_slice(machine, function, keywords, site)
     return run(machine, callee, arguments, keywords, site)
@@ -230,7 +241,9 @@ def bind(
             inner.names[name] = sequence("tuple", rest)
             rest = []
         elif parameter.kind == "**":
-            extra = [(const(k), v) for k, v in keywords.items() if k not in used and k != "**"]
+            extra: list[tuple[Value | None, Value]] = [
+                (const(k), v) for k, v in keywords.items() if k not in used and k != "**"
+            ]
             inner.names[name] = mapping(extra)
         elif not parameter.keyword_only and rest:
             inner.names[name] = rest.pop(0)
@@ -514,7 +527,9 @@ def _mutated(
 
 
 def _in_place(entry: Entry, ports: effects.Ports) -> bool | None:
-    """Whether a call changes its object instead of giving back a new one; None where an argument decides it and is unknown."""
+    """Whether a call changes its object instead of giving back a new one; None where an argument decides it and is
+    unknown.
+    """
     if entry.mutates == "always" or str(entry.mutates).startswith("arg:"):
         return True
     flag = ports.get(str(entry.mutates or "inplace")) or ports.get("out")
@@ -538,6 +553,8 @@ def _note(machine: Interpreter, operation: effects.Call, entry: Entry, owner: En
             detail["scale_sensitive"] = described.scale_sensitive
         if described is not None and described.hard_labels:
             detail["hard_labels"] = described.hard_labels
+    if entry.tunes:
+        detail["tunes"] = entry.tunes
     if entry.cost:
         detail["cost"] = entry.cost
 
@@ -555,9 +572,7 @@ def _draws(machine: Interpreter, entry: Entry, ports: effects.Ports) -> dict[str
         value = ports.get(parameter) if parameter else None
         if "**" in ports:
             state = "unknown"
-        elif value is None:
-            state = "unseeded"
-        elif value.constant is None:
+        elif value is None or value.constant is None:
             state = "unseeded"
         else:
             state = "seeded"
@@ -627,8 +642,7 @@ def _method(
 ) -> Value:
     """A method call on a value that is no instance of the repository's own classes."""
     if isinstance(receiver.ref, Bound) and not receiver.types and not receiver.is_data:
-        made = unknown(receiver, *arguments, *keywords.values())
-        return made
+        return unknown(receiver, *arguments, *keywords.values())
     if name == "isin" and arguments and isinstance(arguments[0].ref, Selection):
         return Value(("pandas.Series",), ref=arguments[0].ref).like(mask=_mask_of(arguments[0].ref))
     if receiver.types and receiver.types[0] in containers.OWN:

@@ -353,20 +353,10 @@ _STRING: dict[str, _Method] = {
     "upper": _case(str.upper),
     "strip": _case(str.strip),
     "title": _case(str.title),
-    **{
-        n: _text
-        for n in (
-            "replace",
-            "rstrip",
-            "lstrip",
-            "encode",
-            "decode",
-            "zfill",
-            "capitalize",
-            "removesuffix",
-            "removeprefix",
-        )
-    },
+    **dict.fromkeys(
+        ("replace", "rstrip", "lstrip", "encode", "decode", "zfill", "capitalize", "removesuffix", "removeprefix"),
+        _text,
+    ),
     **{n: (lambda m, r, a, k, s: Value(("bool",))) for n in ("startswith", "endswith", "isdigit", "isalpha")},
 }
 _FILE: dict[str, _Method] = {

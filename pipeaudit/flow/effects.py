@@ -111,7 +111,7 @@ def _agrees(constant: object, wanted: object, value: Value | None) -> bool | Non
         return isinstance(constant, int) and not isinstance(constant, bool)
     if wanted == "str":
         return isinstance(constant, str)
-    return bool(constant == wanted and type(constant) in (type(wanted), int, float) or constant is wanted)
+    return bool((constant == wanted and type(constant) in (type(wanted), int, float)) or constant is wanted)
 
 
 _LITERAL_TYPES: dict[str, tuple[type, ...]] = {
@@ -226,11 +226,8 @@ def _writes(call: Call, effect: Mapping[str, Any]) -> None:
 
 
 def _derive(call: Call, effect: Mapping[str, Any]) -> None:
-    machine = call.machine
     sources = call.ports_of(effect.get("from", ["self"]))
     sources = [s for source in sources for s in _spread(source)]
-    if call.entry.mutates or effect.get("to") == "self":
-        target = call.result
     target = call.result
     kind = effect.get("rows", "same")
     _keep_parts(call, target, kind)
@@ -309,11 +306,10 @@ def flowed_from_arguments(call: Call) -> frozenset[Learned]:
 
 def _retagged(learned: frozenset[Learned], which: frozenset[Learned], what: str) -> frozenset[Learned]:
     """A mean that fills gaps is an imputation."""
-    changed = frozenset(
+    return frozenset(
         Learned(i.rows, what, i.supervised, i.event, i.strong, i.impact) if i.what == "manual" and i in which else i
         for i in learned
     )
-    return changed
 
 
 def _changed_rows(
@@ -558,6 +554,8 @@ def _train(call: Call, effect: Mapping[str, Any]) -> None:
     if model is not None:
         detail["models"] = (model.identity, *model.same_as) if model is not call.result else (model.identity,)
         detail["types"] = model.types
+        if model.held:
+            detail["steps"] = _steps(call.machine, model)
     if data is not None:
         detail["rows"] = tuple(sorted(_all_rows(data)))
     steer = [v for v in call.ports_of(effect.get("steer")) if v.is_data]
@@ -565,6 +563,19 @@ def _train(call: Call, effect: Mapping[str, Any]) -> None:
         detail["steer_rows"] = tuple(sorted({t for v in steer for t in _all_rows(v)}))
         detail["steers"] = _steers(call, effect)
     call.detail["train"] = detail
+
+
+def _steps(machine: Interpreter, model: Value, depth: int = 0) -> tuple[tuple[str, object, str], ...]:
+    """What a pipeline holds, in order: type, sensitivity to scale, what it learns."""
+    made: list[tuple[str, object, str]] = []
+    for step in model.held or ():
+        for type_name in step.types[:1]:
+            entry = machine.knowledge.entry(type_name)
+            if entry is not None and not step.held:
+                made.append((type_name, entry.scale_sensitive, str(entry.learns.get("what", ""))))
+        if step.held and depth < 4:
+            made.extend(_steps(machine, step, depth + 1))
+    return tuple(made)
 
 
 def _all_rows(value: Value) -> frozenset[int]:
@@ -627,7 +638,8 @@ def _predict(call: Call, effect: Mapping[str, Any]) -> None:
     if data is not None:
         _rooted(call, data)
         result.rows = _all_rows(data)
-        result.learned = data.all_learned
+        # what outlier detectors and clusters say of a row carries all rows they were fitted on
+        result.learned = data.all_learned | (model.learned if model is not None else NOTHING)
         result.strong = data.strong
     output = effect.get("output", "value")
     owner = call.owner

@@ -15,12 +15,13 @@ from typing import NamedTuple, TypeVar
 from pipeaudit.flow.rows import RowTable
 from pipeaudit.model.location import Location
 
-
 Answer = TypeVar("Answer")
 
 
 class Learned(NamedTuple):
-    """A statistic estimated on `rows` that went into a value: by which event, of which kind, and whether it saw the target."""
+    """A statistic estimated on `rows` that went into a value: by which event, of which kind, and whether it saw the
+    target.
+    """
 
     rows: frozenset[int]
     what: str
@@ -54,11 +55,12 @@ MISSING: object = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 class Snapshot(NamedTuple):
     """A value at the moment of an event.
 
-    `types`: qualified names of what it may be an instance of. `rows`: tokens into the program's row table. `learned`: the
-    statistics that went into it. `constant`: a literal, or a path with holes as `{}`, else MISSING. `identity`: the same
-    number is the same object. `name`: the variable or expression it was written as. `produced`: the event that made it.
-    `columns`: known column names. `target`: it is or holds the label. `output`: "label", "score", "proba" or "value" for
-    predictions. `option`: the command line option that sets it, whose default `constant` is. `model`: identities of models whose predictions it holds. `strong`: every link to its origin is resolved.
+    `types`: qualified names of what it may be an instance of. `rows`: tokens into the program's row table. `learned`:
+    the statistics that went into it. `constant`: a literal, or a path with holes as `{}`, else MISSING. `identity`:
+    the same number is the same object. `name`: the variable or expression it was written as. `produced`: the event
+    that made it. `columns`: known column names. `target`: it is or holds the label. `output`: "label", "score",
+    "proba" or "value" for predictions. `option`: the command line option that sets it, whose default `constant` is.
+    `model`: identities of models whose predictions it holds. `strong`: every link to its origin is resolved.
     """
 
     types: tuple[str, ...] = ()
@@ -96,12 +98,12 @@ class Event(NamedTuple):
     """One call, comparison, assignment or statement that matters to a pipeline.
 
     `roles` are those of the API entry (read, split, train, ...), or one of the language's own: `call` (a call without a
-    catalogued role), `compare`, `chained-assignment`, `subscript-store`, `backward-loop`, `import`, `except`, `name-error`.
-    `name` is the qualified API name as far as it is known. `arguments` maps parameter names (or "0", "1" where they are
-    unknown) to snapshots; `self` is the receiver. `function` is the enclosing function's qualified name, "" at the top.
-    `loops` numbers the enclosing loops, outermost first; `statement` tells that the call is a statement of its own whose result is dropped (and
-    not the last expression of a notebook cell). `caller` is the call site when the code was stepped into. `guarded`: inside a
-    `try` with handlers, or a test's `raises`.
+    catalogued role), `compare`, `chained-assignment`, `subscript-store`, `backward-loop`, `import`, `except`,
+    `name-error`. `name` is the qualified API name as far as it is known. `arguments` maps parameter names (or "0",
+    "1" where they are unknown) to snapshots; `self` is the receiver. `function` is the enclosing function's qualified
+    name, "" at the top. `loops` numbers the enclosing loops, outermost first; `statement` tells that the call is a
+    statement of its own whose result is dropped (and not the last expression of a notebook cell). `caller` is the
+    call site when the code was stepped into. `guarded`: inside a `try` with handlers, or a test's `raises`.
     """
 
     id: int
@@ -155,7 +157,7 @@ class Event(NamedTuple):
 class Events:
     """The events of one program: a module run top to bottom, or a notebook, with all it steps into.
 
-    `domains`: the random domains of the libraries that it imports.
+    `chosen`: events whose result had columns chosen from it by a list of names. `domains`: the random domains of the libraries that it imports.
     """
 
     path: str
@@ -166,6 +168,7 @@ class Events:
     imports: tuple[str, ...] = ()
     functions: tuple[tuple[str, Location], ...] = ()
     started: int = -1
+    chosen: frozenset[int] = frozenset()
     domains: tuple[str, ...] = ()
     _answers: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 

@@ -155,8 +155,7 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
             return found
     if owner.elements is not None and not owner.rows:
         if index_expression[0] == "slice":
-            made = owner.like(constant=MISSING)
-            return made
+            return owner.like(constant=MISSING)
         if owner.elements and constant is MISSING:
             return machine.iteration(owner, scope, at)[0] if len(owner.elements) == 1 else _any_of(owner)
     described = _catalogued(machine, owner, "__getitem__", index)
@@ -263,6 +262,8 @@ def _rows_or_columns(machine: Interpreter, owner: Value, index: Value, expressio
     """A subscript of a frame or an array: columns by name, rows by mask, slice or positions."""
     names = _names(index)
     if names is not None:
+        if owner.produced >= 0 and not isinstance(index.constant, str):
+            machine.chosen.add(owner.produced)
         return columns(owner, names, single=isinstance(index.constant, str))
     if expression[0] == "tuple":
         rows = expression[1][0]
@@ -411,6 +412,8 @@ def part(machine: Interpreter, value: Value, position: int, scope: Scope) -> Val
 
 def attribute(machine: Interpreter, owner: Value, name: str, scope: Scope, at: Position) -> Value:
     """`owner.name` for data and library objects."""
+    if name == "values" and owner.is_a(FRAME, SERIES):
+        machine.emit(scope, at, ("attribute",), f"{owner.types[0]}.values", receiver=owner)
     if name in _INDEXERS and (owner.rows or not owner.types or owner.is_a(FRAME, SERIES)):
         return Value(ref=Indexer(owner, name))
     if name in _FACTS and owner.attributes is None:
@@ -467,6 +470,10 @@ def assign(machine: Interpreter, target: Expression, value: Value, scope: Scope,
     owner = machine.eval(inner, scope)
     index = machine.eval(index_expression, scope)
     _report_chain(machine, inner, index, scope, at)
+    if machine.loops:
+        changed = owner.ref.receiver if isinstance(owner.ref, Indexer) else owner
+        written_as = written(inner[2] if isinstance(owner.ref, Indexer) and inner[0] == "attr" else inner)
+        machine.emit(scope, at, ("store",), "", {"owner": changed.snapshot(written_as), "value": value.snapshot()})
     if isinstance(owner.ref, Indexer):
         receiver = owner.ref.receiver
         column = Value()
@@ -501,6 +508,9 @@ def store(machine: Interpreter, owner: Value, index: Value, value: Value, scope:
             owner.adopt(value)
         return
     names = _names(index)
+    if names is not None and owner.is_a(FRAME) and value.constant in ("", 0) and not isinstance(value.constant, bool):
+        if names[0] not in (owner.columns or ()):
+            machine.emit(scope, at, ("empty_column",), FRAME, {"value": value.snapshot()}, detail={"column": names[0]})
     if names is not None and (owner.is_a(FRAME) or (owner.rows and not owner.is_a(ARRAY))):
         overlay(owner, names, value.all_learned, replace=index.mask is None)
         if not owner.rows:

@@ -52,6 +52,7 @@ class Interpreter:
         self.loops: list[int] = []
         self.branches = 0
         self.guards = 0
+        self.chosen: set[int] = set()
         self.started = 0
         self.statement: Expression | None = None
         self.next_split = 0
@@ -164,6 +165,10 @@ class Interpreter:
         _, at, targets, expression = statement
         self.position = at
         value = self.eval(expression, scope)
+        if self.loops and value.produced == len(self.events) - 1 and value.produced >= 0 and targets[0][0] == "name":
+            note = self.events[-1].detail
+            if isinstance(note, dict):
+                note["into"] = targets[0][1]
         for target in targets:
             self.assign(target, value, scope, at)
         return False
@@ -225,6 +230,10 @@ class Interpreter:
         survivors = [before]
         self.next_loop += 1
         self.loops.append(self.next_loop)
+        if source.produced >= 0:
+            names = [indexing.written(part) for part in (target[1] if target[0] == "tuple" else (target,))]
+            over = self.events[source.produced].name
+            self.emit(scope, at, ("loop",), over, {"over": source.snapshot()}, detail={"targets": tuple(names)})
         for item in self.iteration(source, scope, at):
             self.assign(target, item, scope, at)
             self.run(body, scope)
@@ -543,26 +552,27 @@ class Interpreter:
 
     def _binary(self, expression: Expression, scope: Scope) -> Value:
         _, at, operator, left, right = expression
-        made = self.binary(operator, self.eval(left, scope), self.eval(right, scope))
-        return made
+        values = (self.eval(left, scope), self.eval(right, scope))
+        for value in values:
+            if value.produced >= 0 and self.events[value.produced].name.endswith(".tile"):
+                self.emit(scope, at, ("broadcast",), self.events[value.produced].name, detail={"operator": operator})
+        return self.binary(operator, *values)
 
     def binary(self, operator: str, left: Value, right: Value) -> Value:
         """What an arithmetic, string or path operator yields."""
-        if operator == "+" and isinstance(left.constant, str) and isinstance(right.constant, str):
-            if len(left.constant) + len(right.constant) <= _LONGEST_STRING:
-                return const(left.constant + right.constant)
-        if operator == "+" and (isinstance(left.constant, str) or isinstance(right.constant, str)):
-            if not left.is_data and not right.is_data:
-                joined = const(_text(left) + _text(right))
+        if operator == "+" and not left.is_data and not right.is_data:
+            text = _text(left) + _text(right)
+            if (isinstance(left.constant, str) or isinstance(right.constant, str)) and len(text) <= _LONGEST_STRING:
+                joined = const(text)
                 joined.label = builtin.option_of([left, right])
                 return joined
         if operator == "/" and (left.is_a("pathlib.Path") or right.is_a("pathlib.Path")):
             return builtin.joined_path([left, right])
         if operator in ("+", "-", "*") and _is_number(left.constant) and _is_number(right.constant):
             return const(_arithmetic(operator, left.constant, right.constant))
-        if operator == "+" and left.elements is not None and right.elements is not None and left.types == right.types:
-            if left.is_a("list", "tuple"):
-                return sequence(left.types[0], [*left.elements.values(), *right.elements.values()])
+        lists = left.types == right.types and left.is_a("list", "tuple")
+        if operator == "+" and lists and left.elements is not None and right.elements is not None:
+            return sequence(left.types[0], [*left.elements.values(), *right.elements.values()])
         made = combine(left, right)
         if left.is_data or right.is_data:
             made.types = left.types if left.rows or not right.rows else right.types

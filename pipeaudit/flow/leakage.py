@@ -1,8 +1,8 @@
 """Leaks: rows that judge a model and went into it, directly, as copies, or by what was learned on them.
 
-The leak predicate of Yang et al. (ASE 2022), over row sets instead of names: a model is trained on `T` and judged on `E`;
-a statistic estimated on `R` flowed into what it was trained on. It leaks when `R` certainly shares rows with `E`, and has
-rows that `T` has not.
+The leak predicate of Yang et al. (ASE 2022), over row sets instead of names: a model is trained on `T` and judged on
+`E`; a statistic estimated on `R` flowed into what it was trained on. It leaks when `R` certainly shares rows with
+`E`, and has rows that `T` has not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model was judged on `rows`. `how`: metric, score, loss, predict, steer (early stopping, validation data), cv, tail."""
+    """A model was judged on `rows`. `how`: metric, score, loss, predict, steer (early stopping, validation data), cv,
+    tail.
+    """
 
     event: Event
     models: tuple[int, ...]
@@ -255,7 +257,9 @@ def copies_across_split(events: Events) -> list[Copies]:
 def _by_itself(events: Events) -> list[Judged]:
     """Cross-validations: each trains and judges on the rows that it splits."""
     return [
-        Judged(Training(e.event, e.models, e.rows, Snapshot()), e) for e in evaluations(events) if e.how in ("cv", "tail")
+        Judged(Training(e.event, e.models, e.rows, Snapshot()), e)
+        for e in evaluations(events)
+        if e.how in ("cv", "tail")
     ]
 
 
@@ -315,7 +319,9 @@ def _clears(events: Events, pair: Judged) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """Several models or settings were judged on the same rows. `fits`: their trainings; `in_loop`: one place, many times."""
+    """Several models or settings were judged on the same rows. `fits`: their trainings; `in_loop`: one place, many
+    times.
+    """
 
     pairs: tuple[Judged, ...]
     in_loop: bool
@@ -381,7 +387,7 @@ def _is_cut(events: Events, rows: frozenset[int]) -> bool:
 
 
 def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
-    """Whether the other judging rows were put aside from the same data: apart from these, and from what was trained on."""
+    """Whether the other judging rows come from the same data, apart from these and from what was trained on."""
     judging = other.evaluation.rows
     same_data = bool(events.rows.origins(judging) & events.rows.origins(rows))
     return same_data and events.rows.disjoint(judging, rows) and events.rows.disjoint(judging, other.training.rows)
@@ -389,7 +395,7 @@ def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """Training watched `watched`, and the model is then reported on the same rows. `stops`: whether watching decides."""
+    """A fit was shown the rows that the model is then reported on. `stops`: whether watching them decides."""
 
     training: Training
     report: Evaluation

@@ -140,7 +140,8 @@ class Runner:
 
     def uncalled(self, machine: Interpreter) -> None:
         """Runs the functions and methods of a module that no program stepped into, on unknown arguments."""
-        module: Module = machine.module
+        module = machine.module
+        assert module is not None
         assert module.scope is not None
         try:
             for function, closure, owner in _definitions(module.scope, module.path):
@@ -159,7 +160,8 @@ class Runner:
             )
 
     def events(self, machine: Interpreter) -> Events:
-        module: Module = machine.module
+        module = machine.module
+        assert module is not None
         assert module.scope is not None
         functions = tuple(
             (closure.function.name, Location(module.path, f.at[0], f.at[1] + 1))
@@ -174,6 +176,7 @@ class Runner:
             tuple(sorted(machine.external)),
             functions,
             machine.started,
+            frozenset(machine.chosen),
             tuple(sorted({d for dotted in machine.external for d in self.knowledge.domains(dotted)})),
         )
 
@@ -185,9 +188,8 @@ def _definitions(scope: Scope, path: str) -> list[tuple[Function, Closure, Class
         if isinstance(value.ref, Closure) and value.ref.scope.module.path == path and value.ref.receiver is None:
             found.append((value.ref.function, value.ref, None))
         elif isinstance(value.ref, ClassRef) and value.ref.scope.module.path == path:
-            for member in value.ref.attributes.values():
-                if isinstance(member.ref, Closure):
-                    found.append((member.ref.function, member.ref, value.ref))
+            members = [member.ref for member in value.ref.attributes.values()]
+            found.extend((ref.function, ref, value.ref) for ref in members if isinstance(ref, Closure))
     return sorted(found, key=lambda item: item[0].at)
 
 

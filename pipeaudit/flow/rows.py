@@ -12,10 +12,10 @@ from pipeaudit.model.location import Location
 class Rows:
     """One set of rows.
 
-    `kind`: origin (a read), part (of the split `split`), sub (a filter or sample), dup (copies or synthetic rows), union,
-    unknown (came out of a call that is not catalogued). `parents`: the sets it was made from. `role`: what a split calls
-    the part (train, test, validation). `source`: the artifact an origin was read from. `complement` says how a subset was
-    taken, so that two that share nothing can be told.
+    `kind`: origin (a read), part (of the split `split`), sub (a filter or sample), dup (copies or synthetic rows),
+    union, unknown (came out of a call that is not catalogued). `parents`: the sets it was made from. `role`: what a
+    split calls the part (train, test, validation). `source`: the artifact an origin was read from. `complement` says
+    how a subset was taken, so that two that share nothing can be told.
     """
 
     kind: str
@@ -77,14 +77,14 @@ class RowTable:
         return any(self._lies_in(p, outer) for p in rows.parents)
 
     def overlap(self, left: Iterable[int], right: Iterable[int]) -> bool:
-        """Whether some row is in both: one set was taken out of the other, or one is a random part of what the other is of."""
+        """Whether some row is in both: one was taken out of the other, or is a random part of what the other is of."""
         right = tuple(right)
         return any(
             self._taken_from(a, b) or self._taken_from(b, a) or self._drawn_across(a, b) for a in left for b in right
         )
 
     def _drawn_across(self, subset: int, part: int) -> bool:
-        """Whether `part` was drawn at random from rows that `subset` is also taken from, and nothing keeps them apart."""
+        """Whether `part` was drawn at random from rows of which `subset` is taken, and nothing keeps them apart."""
         above = self.ancestors(subset)
         drawn = any(
             self.items[a].kind == "part" and self.items[a].shuffled and above & set(self.items[a].parents)
@@ -93,7 +93,9 @@ class RowTable:
         return drawn and not self._apart(subset, part)
 
     def _taken_from(self, inner: int, outer: int) -> bool:
-        """Whether `inner` holds rows of `outer`: a slice of a union may hold those of either side, a random part holds both."""
+        """Whether `inner` holds rows of `outer`: a slice of a union may hold those of either side, a random part holds
+        both.
+        """
         if inner == outer:
             return True
         rows = self.items[inner]
@@ -155,7 +157,7 @@ def _exclusive(one: str, two: str) -> bool:
 
 def _meets(upper: str, lower: str) -> bool:
     """`[:n]` and `[n:]`, also `[:n]` and `[n - 60:]` (a window that looks back)."""
-    return bool(upper) and (upper == lower or lower.startswith(f"{upper} - ") or lower.startswith(f"{upper} + "))
+    return bool(upper) and (upper == lower or lower.startswith((f"{upper} - ", f"{upper} + ")))
 
 
 def _compared_apart(one: str, two: str) -> bool:

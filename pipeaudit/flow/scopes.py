@@ -44,7 +44,7 @@ class Scope:
         self.names[name] = value
 
     def merge(self, before: dict[str, Value], branches: list[dict[str, Value]]) -> None:
-        """What names mean after branches that started from `before` meet; no branch at all leaves things as they were."""
+        """What names mean after branches that started from `before` meet; with no branch nothing changes."""
         if not branches:
             self.names = before
             return

@@ -8,7 +8,9 @@ from pipeaudit.flow.events import Event, Events
 
 
 def unseeded_domains(events: Events, event: Event) -> tuple[str, ...]:
-    """The random domains (numpy, torch, ...) from which a call certainly draws, with no seed of its own and none before."""
+    """The random domains (numpy, torch, ...) from which a call certainly draws, with no seed of its own and none
+    before.
+    """
     draws = event.detail.get("draws")
     if not isinstance(draws, Mapping):
         return ()

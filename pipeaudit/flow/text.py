@@ -57,8 +57,8 @@ def _text(expression: Expression, depth: int) -> str:
     if kind == "unary":
         return f"{expression[1]}{' ' if expression[1] == 'not' else ''}{_text(expression[2], depth + 1)}"
     if kind in ("tuple", "list", "set"):
-        left, right = {"tuple": "()", "list": "[]", "set": "{}"}[kind]
-        return left + ", ".join(_text(e, depth + 1) for e in expression[1]) + right
+        inside = ", ".join(_text(e, depth + 1) for e in expression[1])
+        return {"tuple": f"({inside})", "list": f"[{inside}]", "set": f"{{{inside}}}"}[kind]
     if kind == "star":
         return f"*{_text(expression[1], depth + 1)}"
     if kind == "bool":

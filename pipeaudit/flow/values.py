@@ -41,7 +41,7 @@ class ModuleRef:
 class Closure:
     """A function of the repository with the names it can see; `receiver` binds `self` or `cls`."""
 
-    __slots__ = ("function", "scope", "receiver", "owner")
+    __slots__ = ("function", "owner", "receiver", "scope")
 
     def __init__(
         self, function: Function, scope: Any, receiver: Value | None = None, owner: ClassRef | None = None
@@ -120,7 +120,7 @@ class Indexer:
 
 
 class Length:
-    """How many rows: `len(train)`, `train.shape[0]`; a slice up to it takes those rows out of what they were put into."""
+    """How many rows: `len(train)`, `train.shape[0]`; a slice up to it takes those rows out of a union."""
 
     __slots__ = ("rows",)
 
@@ -131,7 +131,7 @@ class Length:
 class Selection:
     """Positions of rows: `part` of `split` among `parents`; what KFold.split yields, or `train.index`."""
 
-    __slots__ = ("part", "parents", "role", "split", "token")
+    __slots__ = ("parents", "part", "role", "split", "token")
 
     def __init__(self, parents: frozenset[int], split: int, part: str, role: str, token: int = -1) -> None:
         self.parents = parents
@@ -153,7 +153,8 @@ class Value:
     `ref` holds what a value that is not data stands for (Api, Closure, ClassRef, Bound, ...). `overlay` holds what was
     learned into single columns, by name, apart from `learned` for all others. `attributes` are those of an object,
     `elements` those of a tuple, list or dict (by key). `config` is the file and key path that a configuration value
-    was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask` is a boolean row filter: its key, and whether it is negated.
+    was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask` is a boolean row
+    filter: its key, and whether it is negated.
     """
 
     # Defaults stand on the class: most values need few of these, and values are made by the hundred thousand.
