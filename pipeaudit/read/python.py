@@ -80,7 +80,9 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Statements that run together: a module, one notebook cell, or what stands between the cell marks of an exported one."""
+    """Statements that run together: a module, one notebook cell, or what stands between the cell marks of an exported
+    one.
+    """
 
     body: tuple[Statement, ...]
     cell: int | None = None
@@ -88,7 +90,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class PythonFacts:
-    """What one Python file or notebook says: its blocks in order, and whether its text is plain ASCII (columns need no care)."""
+    """What one Python file or notebook says: its blocks in order, and whether its text is plain ASCII (columns need no
+    care).
+    """
 
     path: str
     blocks: tuple[Block, ...]
@@ -122,12 +126,13 @@ def _refuse_depth(path: str, data: bytes) -> None:
     if data.count(b"(") + data.count(b"[") + data.count(b"{") <= _LARGEST_DEPTH:
         return
     for number, line in enumerate(data.split(b"\n"), 1):
-        opened = line.count(b"(") + line.count(b"[") + line.count(b"{")
-        if opened > _LARGEST_DEPTH and _deepest(line) > _LARGEST_DEPTH:
+        if len(line) > _LARGEST_DEPTH and _deepest(line) > _LARGEST_DEPTH:
             raise ReadError(path, number, f"brackets nest deeper than {_LARGEST_DEPTH}")
 
 
 def _deepest(line: bytes) -> int:
+    if line.count(b"(") + line.count(b"[") + line.count(b"{") <= _LARGEST_DEPTH:
+        return 0
     depth = deepest = 0
     for byte in line:
         if byte in b"([{":
@@ -291,9 +296,7 @@ _EXPRESSIONS: dict[type, Callable[[Any], Expression]] = {
     ast.DictComp: lambda n: _comprehension("dict", (n.key, n.value), n),
     ast.Lambda: lambda n: (
         "lambda",
-        Function(
-            "<lambda>", _position(n), _parameters(n.args), (("return", _position(n.body), expression(n.body)),)
-        ),
+        Function("<lambda>", _position(n), _parameters(n.args), (("return", _position(n.body), expression(n.body)),)),
     ),
     ast.Starred: lambda n: ("star", expression(n.value)),
     ast.NamedExpr: lambda n: ("walrus", n.target.id, expression(n.value)),
@@ -351,7 +354,8 @@ def _class(node: ast.ClassDef) -> Statement:
 
 def _with(node: ast.With | ast.AsyncWith) -> Statement:
     items = tuple(
-        (expression(i.context_expr), None if i.optional_vars is None else expression(i.optional_vars)) for i in node.items
+        (expression(i.context_expr), None if i.optional_vars is None else expression(i.optional_vars))
+        for i in node.items
     )
     return ("with", _position(node), items, block(node.body))
 
@@ -372,7 +376,14 @@ def _match(node: ast.Match) -> Statement:
 
 
 def _for(node: ast.For | ast.AsyncFor) -> Statement:
-    return ("for", _position(node), expression(node.target), expression(node.iter), block(node.body), block(node.orelse))
+    return (
+        "for",
+        _position(node),
+        expression(node.target),
+        expression(node.iter),
+        block(node.body),
+        block(node.orelse),
+    )
 
 
 _STATEMENTS: dict[type, Callable[[Any], Statement]] = {
