@@ -101,7 +101,7 @@ def audit(
         baselined=baselined,
         files=tuple(InputFile(p, tree.files[p].size, d) for p in tree.paths if (d := tree.digest(p))),
         left_out=found.left_out,
-        sources=texts.sources(pointed),
+        sources=texts.sources(pointed, physical=request.physical),
     )
     return finished, judged.failures
 

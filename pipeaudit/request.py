@@ -16,6 +16,7 @@ class Request:
 
     `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
     finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
+    `physical`: places in notebooks are worked out in their files' own lines too.
     """
 
     root: Path
@@ -34,6 +35,7 @@ class Request:
     baseline: Path | None = None
     jobs: int = 0
     use_cache: bool = True
+    physical: bool = True
 
     def find(self) -> Discovery:
         """The files of the tree that are ours to look at; files that the call names always are, unless it says so."""

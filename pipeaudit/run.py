@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 _RARE_COLLECTIONS = (200_000, 50, 100)
 
 
+_IN_CELLS = (
+    "json.",
+    "terminal.",
+    "rules.",
+    "graph.",
+    "csv.",
+    "markdown.",
+)  # formats that name cells, not lines of the file
+
+
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """What renderers are told beside the audit."""
@@ -51,6 +61,8 @@ class Outcome:
 
 def run(request: Request, renderers: Mapping[str, str], presentation: Presentation) -> Outcome:
     """The reports asked for; those of an unchanged tree come from the cache, byte for byte."""
+    if all(place.startswith(_IN_CELLS) for place in renderers.values()):
+        request = replace(request, physical=False)
     found = request.find()
     tree = Tree(request.root, found.files, request.config.limits)
     store = _cache(request)

@@ -9,6 +9,7 @@ its own engine.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
@@ -296,13 +297,15 @@ def _declared(system: System, sources: Sources) -> Iterator[Declared]:
 
 def python_sources(sources: Sources, package: tuple[str, ...]) -> list[PythonSource]:
     """Python files and notebooks that import one of these packages, by path."""
+    names = "|".join(re.escape(name) for name in package)
     marks = [name.encode() for name in package]
+    imported = re.compile(rf"(?:import[^\n\"]{{0,200}}?|from[ \t]+)\b(?:{names})\b".encode())
     found: list[PythonSource] = []
     for path in sources.paths:
         if not path.endswith((".py", ".ipynb")):
             continue
         data = sources.data(path)
-        if data is None or not any(mark in data for mark in marks):
+        if data is None or not any(mark in data for mark in marks) or not imported.search(data):
             continue
         file = sources.python(path)
         if file is not None and _imports(file.tree, package):

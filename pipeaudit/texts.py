@@ -88,18 +88,19 @@ class Texts:
         except ReadError:
             return False
 
-    def sources(self, paths: Iterable[str]) -> dict[str, Source]:
-        """The whole text of files that reports point into."""
-        return {path: self._source(path) for path in sorted(set(paths)) if path in self._tree and not is_opaque(path)}
+    def sources(self, paths: Iterable[str], *, physical: bool) -> dict[str, Source]:
+        """The text of files that reports point into; `physical`: with the place of each cell line in its file."""
+        known = sorted(path for path in set(paths) if path in self._tree and not is_opaque(path))
+        return {path: self._source(path, physical) for path in known}
 
-    def _source(self, path: str) -> Source:
+    def _source(self, path: str, physical: bool) -> Source:
         if not path.endswith(".ipynb"):
             return Source(self.text(path))
         try:
             data = self._tree.data(path)
         except ReadError:
             return Source("")
-        places = cell_lines(data)
+        places = cell_lines(data) if physical else ()
         cells = self.cells(path)
         return Source(
             self.text(path),

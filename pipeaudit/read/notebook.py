@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pipeaudit.limits import DEFAULT, Limits
@@ -64,6 +65,7 @@ class Notebook:
         return [cell for cell in self.cells if cell.kind == "code" and not cell.language]
 
 
+@lru_cache(maxsize=4096)  # several steps read the same cells, and outputs make notebooks long
 def parse(path: str, data: bytes, limits: Limits = DEFAULT) -> Notebook:
     """The notebook's cells; what is odd about single cells is in its `problems`."""
     if len(data) > limits.notebook_bytes:
