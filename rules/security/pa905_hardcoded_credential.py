@@ -33,6 +33,12 @@ _KEYS = {
     ),
 }
 _TOKEN = re.compile("|".join(f"(?P<{group}>{pattern})" for group, (_, pattern) in _KEYS.items()))
+# One of these stands in every text that one of the patterns fits: looking for plain words is many times quicker.
+_MARKS = tuple(
+    """AKIA ASIA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- hf_ sk-ant- sk-proj- T3BlbkFJ AIza xox hooks.slack.com k_live_
+    SG. AccountKey= dapi pypi-AgE npm_ dckr_pat_ eyJhcGlfYWRkcmVzcyI6 PRIVATE""".split()
+)
+_STEMS = ("passw", "passphrase", "secret", "token", "key", "connection")
 
 _SECRET_NAME = (
     r"(?:[A-Za-z0-9]+[_.-]){0,5}(?:password|passwd|passphrase|secret|secret_?key|secret_?access_?key|access_?key|account_?key"
@@ -146,7 +152,7 @@ def _in_file(repository: Repository, path: str) -> Iterator[Match]:
             if cell.kind == "code":
                 yield from _in_text(path, cell.source, cell.index, _NAMED)
             for output in cell.output_texts:
-                for found, what in _tokens(output):
+                for _, what in _tokens(output):
                     yield _match(
                         Location(path, 1, cell=cell.index), f"the cell's output shows a {what}", Confidence.HIGH
                     )
@@ -175,7 +181,8 @@ def _in_text(path: str, text: str, cell: int | None, *forms: re.Pattern[str]) ->
             local = found["host"].startswith(("localhost", "127.0.0.1", "0.0.0.0")) or "." not in found["host"]
             sure = Confidence.MEDIUM if local else Confidence.HIGH
             yield _match(place, f"the {found['name']} address holds a password", sure)
-    for form in forms:
+    lowered = text.lower()
+    for form in forms if any(stem in lowered for stem in _STEMS) else ():
         for found in form.finditer(text):
             place = at(found.start("value"))
             confidence = _confidence(found["name"], found["value"], form is not _NAMED)
@@ -192,6 +199,8 @@ def _match(at: Location, message: str, confidence: Confidence) -> Match:
 
 def _tokens(text: str) -> Iterator[tuple[int, str]]:
     """Keys in a provider's own form."""
+    if not any(mark in text for mark in _MARKS):
+        return
     for found in _TOKEN.finditer(text):
         group = found.lastgroup or ""
         body = found[0] if group == "private" else found[0][4:]
