@@ -141,7 +141,8 @@ def _programs(
         matching = Patterns((f"/{pattern}",))
         own += [(path, tree.data(path)) for path in tree.paths if matching.match(path)]
     try:
-        knowledge = apis.load(resources.folder("rules") / "apis", own, store)
+        folder = resources.folder("rules") / "apis"
+        knowledge = apis.load(folder, own, store if own else resources.Compiled(folder))
     except (ValueError, ReadError) as error:
         raise UserError(f"apis: {error}") from error
     programs, unfollowed = analyse(facts, knowledge, _loader(sources), request.config.limits.file_steps)

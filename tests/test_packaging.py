@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
-    skipped = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "fixtures", "tests", "dist")
+    skipped = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc", ".*_cache", "fixtures", "tests", "dist")
     shutil.copytree(ROOT, source / "pipeaudit", ignore=skipped)
     out = tmp_path_factory.mktemp("dist")
     words = ["-m", "pip", "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(out), "."]
@@ -36,6 +36,22 @@ def test_rules_and_reports_are_in_the_wheel_and_nothing_else_is_beside_the_packa
     for folder in ("rules", "reports"):
         there = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file()}
         assert {f"pipeaudit/{name}" for name in there if "__pycache__" not in name} <= set(names)
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_the_compiled_knowledge_of_calls(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    program = (
+        "import sys, yaml; yaml.load = None\n"
+        "from pipeaudit import apis, resources\n"
+        "folder = resources.folder('rules') / 'apis'\n"
+        "print(apis.load(folder, (), resources.Compiled(folder)).entry('pandas.read_csv').roles)"
+    )
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, check=False, env={"PATH": "", "PYTHONPATH": str(tmp_path)}
+    )
+    assert (done.stdout, done.stderr) == ("('read',)\n", "")
 
 
 @pytest.mark.slow
