@@ -162,6 +162,13 @@ class Repository:
         found = self.notebook(path)
         yield from ((cell.index, cell.source) for cell in found.cells if cell.kind == "code") if found else ()
 
+    def execution_counts(self, path: str) -> Iterator[tuple[int, int]]:
+        """Index and number of the code cells of a notebook that have been run."""
+        found = self.notebook(path)
+        for cell in found.code_cells if found else ():
+            if cell.execution_count is not None:
+                yield cell.index, cell.execution_count
+
     def markdown_cells(self, path: str) -> Iterator[Document]:
         from pipeaudit.read import markdown
 

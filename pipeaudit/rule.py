@@ -30,6 +30,7 @@ from pipeaudit.flow.seeds import is_seeded, unseeded_domains
 from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.graph.notebooks import NotebookFile, notebook_files
+from pipeaudit.link.cell_names import LostName, lost_names
 from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
@@ -62,6 +63,7 @@ __all__ = [
     "Leak",
     "Learned",
     "Location",
+    "LostName",
     "Match",
     "Node",
     "NotebookFile",
@@ -164,6 +166,11 @@ class Project:
         """Calls that train a model, by program, each place once; no tests."""
         found = {event.at: event for event in self.events("train") if not is_test(event.at.path)}
         return list(found.values())
+
+    def lost_names(self, path: str) -> list[LostName]:
+        """Names that a notebook uses before a cell makes them."""
+        found = self.repository.notebook(path)
+        return lost_names(found) if found is not None else []
 
     def config_reads(self, path: str) -> list[ConfigRead]:
         """What one program reads of the repository's configuration files."""
