@@ -46,6 +46,14 @@ class Leak:
     strong: bool
     inside_train: bool = False
 
+    @property
+    def learner(self) -> str:
+        """What learned, as it is written: a transformer, or a statistic (`frame.mean()`)."""
+        if "fit_rows" in self.fit.detail:
+            return self.fit.subject
+        receiver = self.fit.receiver.name if self.fit.receiver is not None else ""
+        return f"{receiver}.{self.fit.short}()" if receiver else f"{self.fit.short}()"
+
 
 def _tuple(value: object) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else ()

@@ -26,6 +26,11 @@ class Location:
         """The order of everything that is reported: path, cell, line, column."""
         return (self.path, -1 if self.cell is None else self.cell, self.line, self.column)
 
+    @property
+    def spoken(self) -> str:
+        """How a message names it to people: `line 12`, `cell 4, line 2`."""
+        return f"line {self.line}" if self.cell is None else f"cell {self.cell + 1}, line {self.line}"
+
     def __str__(self) -> str:
         cell = "" if self.cell is None else f":cell {self.cell + 1}"
         return f"{self.path}{cell}:{self.line}"

@@ -65,7 +65,7 @@ def test_set_selection(events: Events) -> Iterator[Match]:
         first = reuse.pairs[0].evaluation.event
         yield Match(
             first.at,
-            f"the choice at line {reuse.chosen.at.line} is made by this score, on rows that then report the result",
+            f"the choice at {reuse.chosen.at.spoken} is made by this score, on rows that then report the result",
             confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
             related=(
                 Related(reuse.pairs[0].training.event.at, "each candidate is trained here"),

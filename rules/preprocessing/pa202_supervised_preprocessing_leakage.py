@@ -61,12 +61,10 @@ def supervised_preprocessing_leakage(events: Events) -> Iterator[Match]:
     Source: Kapoor and Narayanan, leakage L1.3.
     """
     for leak in leaks(events, supervised=True):
-        learner = (
-            leak.fit.receiver.name if leak.fit.receiver and leak.fit.receiver.name else leak.fit.name.rpartition(".")[2]
-        )
+        learner = leak.learner
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns from the labels of rows that evaluate the model at line {leak.evaluation.event.at.line}",
+            f"`{learner}` learns from the labels of rows that evaluate the model at {leak.evaluation.event.at.spoken}",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
             related=(

@@ -60,13 +60,11 @@ def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
     Source: Kapoor and Narayanan, leakage L1.2 and L1.3.
     """
     for leak in internal_leaks(events):
-        learner = (
-            leak.fit.receiver.name if leak.fit.receiver and leak.fit.receiver.name else leak.fit.name.rpartition(".")[2]
-        )
+        learner = leak.learner
         inside = leak.inside_train and not leak.learned.supervised
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns ({leak.learned.what}) from all the rows that line {leak.evaluation.event.at.line} splits into folds",
+            f"`{learner}` learns ({leak.learned.what}) from all the rows that {leak.evaluation.event.at.spoken} splits into folds",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
             severity=Severity.WARNING if inside else None,

@@ -64,7 +64,7 @@ def test_refit(events: Events) -> Iterator[Match]:
         learner = refit.again.receiver.name if refit.again.receiver and refit.again.receiver.name else "the transformer"
         yield Match(
             refit.again.at,
-            f"`{learner}` is fitted again, on rows that judge the model at line {refit.evaluation.event.at.line}",
+            f"`{learner}` is fitted again, on rows that judge the model at {refit.evaluation.event.at.spoken}",
             confidence=Confidence.HIGH if refit.strong else Confidence.MEDIUM,
             related=(
                 Related(refit.first.at, "fitted on the training rows"),

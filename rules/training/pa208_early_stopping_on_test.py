@@ -67,7 +67,7 @@ def early_stopping_on_test(events: Events) -> Iterator[Match]:
             says, severity = "training is watched on the rows that report the result", Severity.NOTE
         yield Match(
             event.at,
-            f"{says} at line {steered.report.event.at.line}",
+            f"{says} at {steered.report.event.at.spoken}",
             confidence=Confidence.HIGH if steered.strong and steered.stops is not None else Confidence.MEDIUM,
             severity=severity,
             related=(Related(steered.report.event.at, "reported on the same rows"),),
