@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_notebook
-from pipeaudit.evidence.programs import in_code, model_saves, path_of, services, serving_paths, train_events
+from pipeaudit.evidence.programs import (
+    in_code,
+    load_events,
+    model_saves,
+    orchestrated,
+    path_of,
+    services,
+    serving_paths,
+    train_events,
+)
 from pipeaudit.evidence.signal import signal
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
@@ -44,6 +53,10 @@ def production_in_scripts(facts: Facts) -> Iterator[Evidence]:
     for at in sorted((Location(path) for path in facts.once(serving_paths)), key=lambda at: at.key):
         if not is_notebook(at.path):
             yield Evidence(at, "serving is code in a file")
+    if not trained and not facts.once(services):
+        for node in facts.once(orchestrated):
+            if any(program.path.endswith((".py", ".sh", ".R", ".r", ".sql")) for program in facts.graph.programs(node)):
+                yield Evidence(node.at, f"stage `{node.name}` runs code in a file")
     for each in facts.evidence("training-stage-declared"):
         yield Evidence(each.at, "training is a declared stage")
 
@@ -99,7 +112,6 @@ def notebook_drives(facts: Facts) -> Iterator[Evidence]:
 @signal("served-model-from-notebook")
 def served_model_from_notebook(facts: Facts) -> Iterator[Evidence]:
     """The model file that a service loads is written by a notebook and by nothing else."""
-    from pipeaudit.evidence.programs import load_events
 
     served = facts.once(serving_paths)
     loaded = {path_of(event).rpartition("/")[2] for event in facts.once(load_events) if event.at.path in served}

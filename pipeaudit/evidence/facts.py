@@ -138,7 +138,7 @@ class Facts:
 
     @staticmethod
     def _lines(path: str, cell: int | None, source: str, words: re.Pattern[str]) -> Iterator[Location]:
-        if words.search(source):
+        if re.compile(words.pattern, words.flags | re.MULTILINE).search(source):
             for number, line in enumerate(source.split("\n"), 1):
                 if words.search(line.partition("#")[0]):
                     yield Location(path, number, cell=cell)

@@ -104,7 +104,7 @@ def alert_rule(facts: Facts) -> Iterator[Evidence]:
 def alert_resource(facts: Facts) -> Iterator[Evidence]:
     for event in facts.calls.named(
         "boto3.client.put_metric_alarm",
-        "aws_cdk.aws_cloudwatch.Alarm",
+        "aws_cdk.aws_cloudwatch.*Alarm",
         "google.cloud.monitoring_v3.*AlertPolicy*",
         "*.put_metric_alarm",
     ):
