@@ -55,6 +55,7 @@ class Repository:
         self.left_out: tuple[str, ...] = tuple(sorted(left_out))
         self.prefix = prefix
         self._folders: frozenset[str] | None = None
+        self._lfs: list[tuple[str, Patterns]] | None = None
         self._ignoring: dict[str, Patterns] = {}
         self.paths: tuple[str, ...] = tuple(sorted(files.paths))
         self._known = frozenset(self.paths)
@@ -81,6 +82,15 @@ class Repository:
     def size(self, path: str) -> int:
         """A file's size in bytes; 0 where it is not known."""
         return self._sizes.get(path, 0)
+
+    def is_lfs(self, path: str) -> bool:
+        """Whether Git LFS keeps the file's content, by the .gitattributes of the tree."""
+        if self._lfs is None:
+            self._lfs = []
+            for file in self.glob(".gitattributes"):
+                lines = [line.split() for line in self.text(file).split("\n") if "filter=lfs" in line]
+                self._lfs.append((file.removesuffix(".gitattributes"), Patterns(words[0] for words in lines if words)))
+        return any(path.startswith(folder) and rules.match(path[len(folder) :]) for folder, rules in self._lfs)
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there, looked at or not."""

@@ -3,7 +3,7 @@
 A mark stands on the line to be found (`# expect: PA201`), in a notebook in the cell's source. `# expect-below: PA512`
 stands on the line above. The folder's `expect.txt` lists places of files that can't carry marks: `path:line`, or
 `path:cell:line`. A folder with a `git.txt` is made a repository of its own; the file lists what git does not track. A
-new rule adds a folder here, and no code.
+text of the form `(6000000 zeros)` stands for a file of that size. A new rule adds a folder here, and no code.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pipeaudit.rule import Rule, Scope
 BOOK = rulebook.load([resources.folder("rules")])
 FILES = {p.stem.partition("_")[0].upper(): p for p in resources.folder("rules").rglob("pa*.py")}
 EXAMPLE = re.compile(r"^(Bad|Good|And)(?:,? in ([^:\n]+))?:\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+ZEROS = re.compile(rb"\((\d+) zeros\)")
 MARK = re.compile(r"expect(-below)?: ((?:PA\d{3}(?:, )?)+)")
 Place = tuple[str, int | None, int]
 
@@ -48,6 +49,9 @@ def as_repository(folder: Path) -> None:
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     list_of_untracked = folder / "git.txt"
     untracked = list_of_untracked.read_text().split() if list_of_untracked.exists() else []
+    for path in folder.rglob("*"):
+        if path.is_file() and (zeros := ZEROS.fullmatch(path.read_bytes().strip())):
+            path.write_bytes(bytes(int(zeros[1])))
     for words in (["init", "-q"], ["add", "."], *([["rm", "-q", "--cached", *untracked]] if untracked else [])):
         subprocess.run(["git", *words], cwd=folder, env=environment, check=True)
 
