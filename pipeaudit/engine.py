@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeaudit import __version__, apis, assessment, git, resources, rulebook, suppress
+from pipeaudit import apis, assessment, identity, resources, rulebook, suppress
 from pipeaudit.cache import Cache
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, FileProblem, read_bytes
@@ -19,7 +19,7 @@ from pipeaudit.flow.program import analyse
 from pipeaudit.graph.build import build
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.ignore import Patterns
-from pipeaudit.model.audit import Audit, Identification, InputFile
+from pipeaudit.model.audit import Audit
 from pipeaudit.model.choice import Choice
 from pipeaudit.model.error import UserError
 from pipeaudit.model.finding import Confidence, Finding, Problem
@@ -61,32 +61,23 @@ def audit(
         found.work_tree.prefix if found.work_tree else "",
     )
     case = assessment.known(Project(programs, graph, repository), request.config, request.profile, rules)
-    revision = git.revision(found.work_tree) if found.work_tree else None
-    as_of = request.as_of or (revision.day if revision else "")
-    judged = _judged(request, selection, case.project, texts, tree, as_of)
+    this = identity.subject(request, found)
+    problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
+    unread = frozenset(problem.path for problem in problems)
+    judged = _judged(request, selection, case.project, texts, unread, this.as_of)
     shown = [finding for finding in judged.open if _is_shown(request, finding)]
     known = _baseline(request)
     new, baselined, _ = suppress.against_baseline(shown, known)
-    problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
     answered = None
     if request.checklist:
-        unread = {problem.path for problem in problems}
-        answered = assessment.assess(case, request.config, rules, judged.open, as_of, unread)
+        answered = assessment.assess(case, request.config, rules, judged.open, this.as_of, unread)
         problems += answered.problems
+    problems += (*tree.problems, *repository.problems, *sources.problems)  # rules and controls may have read more
     pointed = _pointed_into((*shown, *judged.suppressed))
+    files = identity.inputs(request, found, tree, this)
+    digests = {"rules_digest": book.digest, "checklist_version": answered.version if answered else ""}
     finished = Audit(
-        identification=Identification(
-            tool_version=__version__,
-            revision=revision.commit if revision else "",
-            branch=revision.branch if revision else "",
-            prefix=found.work_tree.prefix if found.work_tree else "",
-            as_of=as_of,
-            configuration=request.config.origin,
-            configuration_digest=request.config.digest,
-            rules_digest=book.digest,
-            checklist_version=answered.version if answered else "",
-            manifest=tree.manifest(),
-        ),
+        identification=identity.identification(request, found, tree, this, files, digests),
         findings=new,
         problems=_sorted(problems),
         rules=selection.infos(),
@@ -99,7 +90,7 @@ def audit(
         accepted=answered.accepted if answered else (),
         suppressed=tuple(f for f in judged.suppressed if _is_shown(request, f)),
         baselined=baselined,
-        files=tuple(InputFile(p, tree.files[p].size, d) for p in tree.paths if (d := tree.digest(p))),
+        files=files,
         left_out=found.left_out,
         sources=texts.sources(pointed, physical=request.physical),
     )
@@ -188,7 +179,9 @@ class _Judged:
     failures: tuple[str, ...]
 
 
-def _judged(request: Request, selection: Selection, project: Project, texts: Texts, tree: Tree, as_of: str) -> _Judged:
+def _judged(
+    request: Request, selection: Selection, project: Project, texts: Texts, unread: frozenset[str], as_of: str
+) -> _Judged:
     """The rules' findings, parted by what the repository lives with, and then the notes on that itself."""
     places = Places(
         stage=lambda at: stage_at(project.graph, at),
@@ -199,17 +192,16 @@ def _judged(request: Request, selection: Selection, project: Project, texts: Tex
     scopes = (Scope.FILE,) if request.file_rules_only else (Scope.FILE, Scope.PROJECT)
     findings, failures = rulebook.run(selection, project, places, scopes)
     ran = frozenset(rule.id for rule in selection.rules if rule.scope in scopes)
-    incomplete = frozenset(problem.path for problem in tree.problems)
-    suppressions = list(_suppressions(request.config, tree, texts)) if selection.rules else []
-    outcome = suppress.apply(findings, suppressions, selection.book, ran, as_of, incomplete)
+    suppressions = list(_suppressions(request.config, texts)) if selection.rules else []
+    outcome = suppress.apply(findings, suppressions, selection.book, ran, as_of, unread)
     informed = replace(project, suppressions=outcome.suppressions)
     notes, failed = rulebook.run(selection, informed, places, (Scope.NOTES,))
     everything = sorted((*outcome.open, *notes), key=lambda f: (f.at.key, f.rule, f.match.kind or "", f.match.message))
     return _Judged(tuple(everything), outcome.suppressed, tuple(str(failure) for failure in (*failures, *failed)))
 
 
-def _suppressions(config: Config, tree: Tree, texts: Texts) -> Iterator[Suppression]:
-    mark = suppress.MARK.encode()
+def _suppressions(config: Config, texts: Texts) -> Iterator[Suppression]:
+    mark, tree = suppress.MARK.encode(), texts.tree
     for path in tree.paths:
         yield from suppress.configured(path, config.per_file_ignores, config.origin)
         if is_opaque(path) or tree.files[path].size > tree.limit(path):

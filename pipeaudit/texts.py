@@ -35,7 +35,7 @@ class Texts:
     """Texts of the tree, decoded when they are first asked for. What can't be read has no lines."""
 
     def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+        self.tree = tree
         self._lines: dict[tuple[str, int | None], list[str]] = {}
         self._cells: dict[str, tuple[notebook.Cell, ...]] = {}
 
@@ -50,17 +50,17 @@ class Texts:
         return self._lines[key]
 
     def text(self, path: str) -> str:
-        if path not in self._tree or is_opaque(path):
+        if path not in self.tree or is_opaque(path):
             return ""
         try:
-            return decoded(self._tree.data(path))
+            return decoded(self.tree.data(path))
         except ReadError:
             return ""
 
     def cells(self, path: str) -> tuple[notebook.Cell, ...]:
         if path not in self._cells:
             try:
-                self._cells[path] = notebook.parse(path, self._tree.data(path), self._tree.limits).cells
+                self._cells[path] = notebook.parse(path, self.tree.data(path), self.tree.limits).cells
             except ReadError:
                 self._cells[path] = ()
         return self._cells[path]
@@ -81,23 +81,23 @@ class Texts:
         """Whether a program wrote the file, or others did: such code makes the graph, and its findings are nobody's."""
         if _GENERATED_NAME.search(path) or "/vendor/" in f"/{path}" or "/third_party/" in f"/{path}":
             return True
-        if not path.endswith((".py", ".yaml", ".yml")) or path not in self._tree:
+        if not path.endswith((".py", ".yaml", ".yml")) or path not in self.tree:
             return False
         try:
-            return bool(_GENERATED_HEAD.search(self._tree.data(path)[:400]))
+            return bool(_GENERATED_HEAD.search(self.tree.data(path)[:400]))
         except ReadError:
             return False
 
     def sources(self, paths: Iterable[str], *, physical: bool) -> dict[str, Source]:
         """The text of files that reports point into; `physical`: with the place of each cell line in its file."""
-        known = sorted(path for path in set(paths) if path in self._tree and not is_opaque(path))
+        known = sorted(path for path in set(paths) if path in self.tree and not is_opaque(path))
         return {path: self._source(path, physical) for path in known}
 
     def _source(self, path: str, physical: bool) -> Source:
         if not path.endswith(".ipynb"):
             return Source(self.text(path))
         try:
-            data = self._tree.data(path)
+            data = self.tree.data(path)
         except ReadError:
             return Source("")
         places = cell_lines(data) if physical else ()
