@@ -109,7 +109,7 @@ def _copy(kind: str) -> Callable[[Interpreter, list[Value], dict[str, Value]], V
         first = _first(arguments)
         if not arguments:
             return sequence(kind, []) if kind != "dict" else mapping([])
-        made = first.like(types=(kind,))
+        made = first.like(types=(kind, "set") if kind in ("list", "tuple") and first.is_a("set") else (kind,))
         if first.elements is not None:
             made.elements = dict(first.elements)
             if first.is_a("dict") and kind != "dict":
@@ -129,6 +129,8 @@ def _enumerate(machine: Interpreter, arguments: list[Value], keywords: dict[str,
     from pipeaudit.flow import indexing
 
     first = _first(arguments)
+    if first.is_a("set") and machine.current is not None and MISSING is first.constant:
+        machine.emit(machine.current, machine.position, ("unordered",), "", detail={"kind": "hash-order", "text": "enumerate(set)"})
     if first.elements is not None and not first.is_a("dict"):
         pairs = [sequence("tuple", [const(i), v]) for i, v in enumerate(first.elements.values())]
         return sequence("list", pairs)

@@ -88,7 +88,7 @@ def _append(machine: Interpreter, receiver: Value, arguments: Arguments, keyword
                 site.at,
                 ("accumulate",),
                 "append",
-                {"value": value.snapshot(), "into": receiver.snapshot(site.receiver)},
+                {"value": value.snapshot(site.names.get("0", "")), "into": receiver.snapshot(site.receiver)},
             )
     return const(None)
 

@@ -138,6 +138,8 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
     _, at, inner, index_expression = expression
     owner = machine.eval(inner, scope)
     index = machine.eval(index_expression, scope)
+    if index_expression[0] == "slice" and owner.is_a("os.listing"):
+        machine.emit(scope, at, ("unordered",), "", detail={"kind": "unsorted-listing", "text": written(inner)})
     if inner[0] == "index" and inner[2][0] == "name":
         root = scope.lookup(inner[2][1])
         if root is not None and FRAME in root.types and inner[3][0] != "tuple":
@@ -163,7 +165,7 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
         made = owner.like(constant=MISSING, elements=None, mask=None)
         made.types = described.types
         return made
-    if owner.rows:
+    if owner.rows or FRAME in owner.types:
         return _rows_or_columns(machine, owner, index, index_expression)
     if index_expression[0] == "slice":
         made = owner.like(constant=_sliced(owner.constant, index_expression), elements=None)

@@ -194,7 +194,12 @@ class Interpreter:
         if not made.types:
             made.types = left.types
         if self.loops and right.models:
-            self.emit(scope, at, ("accumulate",), operator, {"value": right.snapshot(), "into": left.snapshot()})
+            shown = {"value": right.snapshot(indexing.written(expression)), "into": left.snapshot(indexing.written(target))}
+            self.emit(scope, at, ("accumulate",), operator, shown)
+        elif self.loops and expression[0] == "index" and expression[2][0] == "name":
+            whole = scope.lookup(expression[2][1])
+            if whole is not None and whole.is_a("torch.Tensor", "tensorflow.Tensor"):
+                self.emit(scope, at, ("accumulate_element",), operator, {"from": whole.snapshot(expression[2][1])})
         self.assign(target, made, scope, at)
         return False
 
@@ -669,11 +674,14 @@ class Interpreter:
             return sequence("list", flat)
         made = combine(*flat)
         made.types = ("list" if kind in ("list", "generator") else kind,)
+        if self._from_listing and kind == "list":
+            made.types = ("list", "os.listing")
         if flat and (flat[0].ref is not None or flat[0].attributes is not None or flat[0].held is not None):
             made.elements = {0: flat[0]}
         return made
 
     _last_known = False
+    _from_listing = False
 
     def _loop(
         self,
@@ -696,6 +704,7 @@ class Interpreter:
             else:
                 results.append([self.eval(element, scope) for element in elements])
         self._last_known = known
+        self._from_listing = source.is_a("os.listing")
 
     def _lambda(self, expression: Expression, scope: Scope) -> Value:
         return Value(("function",), ref=Closure(expression[1], scope))
