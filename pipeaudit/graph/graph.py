@@ -307,11 +307,9 @@ def _covered(name: str, declared: set[str]) -> bool:
     if name in declared or any(other.startswith(name + "/") for other in declared):
         return True
     folder = dirname(name)
-    while folder:
-        if folder in declared:
-            return True
+    while folder and folder not in declared and folder != dirname(folder):  # the root is its own folder
         folder = dirname(folder)
-    return False
+    return folder in declared
 
 
 def components(nodes: Iterable[str], following: Callable[[str], Iterable[str]]) -> list[list[str]]:
