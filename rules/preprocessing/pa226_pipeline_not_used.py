@@ -1,4 +1,16 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule, trainings
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    StageKind,
+    rule,
+    trainings,
+)
 
 
 @rule(
@@ -49,7 +61,9 @@ def pipeline_not_used(events: Events) -> Iterator[Match]:
                 fed.setdefault(made.id, []).append(training.event)
     for identifier, fits in fed.items():
         transformer = events.items[identifier]
-        if len({fit.receiver.identity for fit in fits if fit.receiver is not None}) != 1 or not fits[0].detail.get("hard_labels"):
+        if len({fit.receiver.identity for fit in fits if fit.receiver is not None}) != 1 or not fits[0].detail.get(
+            "hard_labels"
+        ):
             continue
         yield Match(
             fits[0].at,

@@ -1,4 +1,16 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, is_seeded, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    StageKind,
+    is_seeded,
+    rule,
+)
 
 
 @rule(
@@ -99,7 +111,11 @@ def _kernels(events: Events) -> Iterator[Match]:
     ran = events.ran()
     seeds = [event for event in ran if "torch" in (event.detail.get("covers") or ())]
     for event in ran:
-        if "set_attribute" in event.roles and event.name.endswith("cudnn.benchmark") and event.constant("value") is True:
+        if (
+            "set_attribute" in event.roles
+            and event.name.endswith("cudnn.benchmark")
+            and event.constant("value") is True
+        ):
             if seeds:
                 yield Match(
                     event.at,

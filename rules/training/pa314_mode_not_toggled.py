@@ -84,7 +84,9 @@ def _shared(backward: Event, off: Event) -> int | None:
 def _same(one: Event, other: Event) -> bool:
     if one.receiver is None or other.receiver is None:
         return False
-    return _is_one(one.receiver, other.receiver) or (one.receiver.name == other.receiver.name and one.receiver.name != "")
+    return _is_one(one.receiver, other.receiver) or (
+        one.receiver.name == other.receiver.name and one.receiver.name != ""
+    )
 
 
 def _is_one(one: Snapshot, other: Snapshot) -> bool:
@@ -101,7 +103,12 @@ def _exports(events: Events, evals: list[Event]) -> Iterator[Match]:
     for event in events.of("export"):
         model = event.port("save", "obj") or next(iter(event.arguments.values()), None)
         made = events.with_id(model.produced) if model is not None else None
-        if model is None or made is None or "construct_model" not in made.roles or event.constant("training") is not None:
+        if (
+            model is None
+            or made is None
+            or "construct_model" not in made.roles
+            or event.constant("training") is not None
+        ):
             continue
         if not any(off.id < event.id and off.receiver is not None and _is_one(off.receiver, model) for off in evals):
             if any("backward" in e.roles for e in events.before(event)):
