@@ -34,6 +34,7 @@ from pipeaudit.link.cell_names import LostName, lost_names
 from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
+from pipeaudit.link.manifests import Workload, documents, services, workloads
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
@@ -85,6 +86,7 @@ __all__ = [
     "Touch",
     "Training",
     "Wait",
+    "Workload",
     "brought_along",
     "copies_across_split",
     "cycles",
@@ -166,6 +168,21 @@ class Project:
         """Calls that train a model, by program, each place once; no tests."""
         found = {event.at: event for event in self.events("train") if not is_test(event.at.path)}
         return list(found.values())
+
+    @cached_property
+    def manifests(self) -> list[ConfigNode]:
+        """Kubernetes documents, those of tests and of others' code left out."""
+        return documents(self.repository)
+
+    @cached_property
+    def workloads(self) -> list[Workload]:
+        """What Kubernetes documents run in containers."""
+        return workloads(self.repository)
+
+    @cached_property
+    def services(self) -> list[Workload]:
+        """What compose files run."""
+        return list(services(self.repository))
 
     def lost_names(self, path: str) -> list[LostName]:
         """Names that a notebook uses before a cell makes them."""
