@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeaudit import apis, assessment, identity, resources, rulebook, suppress
 from pipeaudit.cache import Cache
+from pipeaudit.clock import Clock, TimeUp
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, FileProblem, read_bytes
 from pipeaudit.flow.events import Events
@@ -45,13 +46,14 @@ def audit(
     found = found or request.find()
     tree = tree or Tree(request.root, found.files, request.config.limits)
     texts = Texts(tree)
+    clock = Clock(request.config.limits.run_seconds, request.config.limits.step_seconds)
     problems = list(found.problems)
     book = rulebook.load(request.rule_folders)
     rules = resources.folder("rules")
     selection = book.chosen(_choice(request, book, rules))
     sources = Sources(tree)
     programs, facts = _programs(request, tree, sources, problems, store)
-    graph = build(declarations(sources, programs), sources, programs, facts)
+    graph = _graph(sources, programs, facts, problems, clock)
     repository = Repository(
         tree,
         request.config.limits,
@@ -64,7 +66,8 @@ def audit(
     this = identity.subject(request, found)
     problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
     unread = frozenset(problem.path for problem in problems)
-    judged = _judged(request, selection, case.project, texts, unread, this.as_of)
+    judged = _judged(request, selection, case.project, texts, unread, this.as_of, clock)
+    problems += judged.stopped
     shown = [finding for finding in judged.open if _is_shown(request, finding)]
     known = _baseline(request)
     new, baselined, _ = suppress.against_baseline(shown, known)
@@ -141,6 +144,22 @@ def _programs(
     return programs, facts
 
 
+def _graph(
+    sources: Sources,
+    programs: dict[str, Events],
+    facts: dict[str, python.PythonFacts],
+    problems: list[Problem],
+    clock: Clock,
+) -> PipelineGraph:
+    """What systems declare, joined with what programs do."""
+    try:
+        with clock.step("the pipeline graph"):
+            return build(declarations(sources, programs), sources, programs, facts)
+    except TimeUp as error:
+        problems.append(Problem(".", 1, str(error)))
+        return PipelineGraph()
+
+
 def _loader(sources: Sources) -> Callable[[str], object | None]:
     """The plain content of a configuration file of the tree, as code that loads it would have it."""
 
@@ -177,10 +196,17 @@ class _Judged:
     open: tuple[Finding, ...]
     suppressed: tuple[Finding, ...]
     failures: tuple[str, ...]
+    stopped: tuple[Problem, ...]
 
 
 def _judged(
-    request: Request, selection: Selection, project: Project, texts: Texts, unread: frozenset[str], as_of: str
+    request: Request,
+    selection: Selection,
+    project: Project,
+    texts: Texts,
+    unread: frozenset[str],
+    as_of: str,
+    clock: Clock,
 ) -> _Judged:
     """The rules' findings, parted by what the repository lives with, and then the notes on that itself."""
     places = Places(
@@ -190,14 +216,20 @@ def _judged(
         reports=lambda path: not texts.is_generated(path),
     )
     scopes = (Scope.FILE,) if request.file_rules_only else (Scope.FILE, Scope.PROJECT)
-    findings, failures = rulebook.run(selection, project, places, scopes)
+    findings, failures = rulebook.run(selection, project, places, scopes, clock)
     ran = frozenset(rule.id for rule in selection.rules if rule.scope in scopes)
     suppressions = list(_suppressions(request.config, texts)) if selection.rules else []
     outcome = suppress.apply(findings, suppressions, selection.book, ran, as_of, unread)
     informed = replace(project, suppressions=outcome.suppressions)
-    notes, failed = rulebook.run(selection, informed, places, (Scope.NOTES,))
+    notes, failed = rulebook.run(selection, informed, places, (Scope.NOTES,), clock)
     everything = sorted((*outcome.open, *notes), key=lambda f: (f.at.key, f.rule, f.match.kind or "", f.match.message))
-    return _Judged(tuple(everything), outcome.suppressed, tuple(str(failure) for failure in (*failures, *failed)))
+    wrong = (*failures, *failed)
+    return _Judged(
+        tuple(everything),
+        outcome.suppressed,
+        tuple(str(failure) for failure in wrong if not isinstance(failure, TimeUp)),
+        tuple(Problem(".", 1, str(failure)) for failure in wrong if isinstance(failure, TimeUp)),
+    )
 
 
 def _suppressions(config: Config, texts: Texts) -> Iterator[Suppression]:

@@ -38,6 +38,7 @@ class Limits:
     file_steps: int = 2_000_000
     run_steps: int = 200_000_000
     file_seconds: int = 5
+    step_seconds: int = 60
     run_seconds: int = 300
     worker_bytes: int = 512 * _MIB
     message_characters: int = 500

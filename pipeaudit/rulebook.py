@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from pipeaudit.clock import Clock, TimeUp
 from pipeaudit.model.audit import RuleInfo
 from pipeaudit.model.choice import Choice
 from pipeaudit.model.error import UserError
@@ -215,14 +216,17 @@ class Places:
 
 
 def run(
-    selection: Selection, project: Project, places: Places, scopes: Sequence[Scope]
-) -> tuple[tuple[Finding, ...], list[RuleFailure]]:
-    """The findings of the chosen rules of these scopes, sorted, each once, with fingerprints that keep them apart."""
-    failures: list[RuleFailure] = []
+    selection: Selection, project: Project, places: Places, scopes: Sequence[Scope], clock: Clock
+) -> tuple[tuple[Finding, ...], list[RuleFailure | TimeUp]]:
+    """The findings of the chosen rules of these scopes, sorted, each once, with fingerprints that keep them apart.
+
+    Beside them stands what went wrong: rules that failed, and rules that the clock stopped.
+    """
+    failures: list[RuleFailure | TimeUp] = []
     matches: list[tuple[Rule, Match]] = []
     for rule in selection.rules:
         if rule.scope in scopes:
-            matches += [(rule, match) for match in _matches(rule, project, failures)]
+            matches += [(rule, match) for match in _matches(rule, project, failures, clock)]
     found = _one_for_each_place(
         [
             (rule, match)
@@ -233,13 +237,17 @@ def run(
     return _findings(selection, found, places), failures
 
 
-def _matches(rule: Rule, project: Project, failures: list[RuleFailure]) -> Iterable[Match]:
+def _matches(rule: Rule, project: Project, failures: list[RuleFailure | TimeUp], clock: Clock) -> Iterable[Match]:
     subjects: Mapping[str, object] = {"": project}
     if rule.scope is Scope.FILE:
         subjects = {path: project.programs[path] for path in sorted(project.programs)}
     for path, subject in subjects.items():
         try:
-            yield from list(rule.check(subject))
+            with clock.step(f"rule {rule.id}"):
+                found = list(rule.check(subject))
+            yield from found
+        except TimeUp as error:
+            failures.append(error)
         except Exception as error:  # noqa: BLE001 # told as a failure of the run: exit 2, and an entry in `errors`
             failures.append(RuleFailure(rule, path, error))
 
