@@ -11,6 +11,7 @@ from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import LIST, MAPPING, SCALAR, Node
 
 _BLANK = re.compile(r"[ \t\r\n\f\v\xa0\ufeff]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[-+.\w]+")
 _WORDS = frozenset(("true", "false", "null", "NaN", "Infinity", "-Infinity"))
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
@@ -126,6 +127,8 @@ class _Scanner:
                 value, end = scanstring(text, position + 1, False)
             except JSONDecodeError as error:
                 raise self._error(position, error.msg) from error
+            if not value.isascii():
+                value = _SURROGATE.sub("\ufffd", value)  # half a character can't be written to any report
             return Node(self.path, SCALAR, line, column, raw=value, quoted=True), end
         word = _WORD.match(text, position)
         if word is None or not (word[0] in _WORDS or _NUMBER.fullmatch(word[0])):

@@ -50,6 +50,7 @@ _RUNS_ITS_CELL = _RUNS_ITS_LINE | {
     *("capture", "heat", "wandb", "px", "local", "spark", "pyspark", "python", "python2", "python3", "pypy", "debug"),
     *("black", "ipytest", "pytest", "run_pytest", "cache", "notify", "prof", "tb", "pycodestyle", "flake8", "skip"),
 }
+_MOST_CELL_MAGICS = 4  # `%%capture` above `%%time` and the like
 _WHOLE_CELL = re.compile(r"%(md-sandbox|md|scala|fs|r|sql|sh|python)(?:[ \t]+(.*))?$")
 
 
@@ -76,7 +77,7 @@ def clean(source: str) -> CleanCell:
     """The Python of a cell."""
     if not _SUSPECT.search(source) and not source.startswith((" ", "\t")):
         return CleanCell(source)
-    return _Cleaner(source).cell()
+    return _Cleaner(source).cell(_MOST_CELL_MAGICS)
 
 
 class _Cleaner:
@@ -88,10 +89,13 @@ class _Cleaner:
         self.quote = ""
         self.continues = False
 
-    def cell(self) -> CleanCell:
+    def cell(self, most_magics: int) -> CleanCell:
         start = self._first_line(0)
         language = "python"
-        while start < len(self.lines) and language == "python" and (found := self._cell_magic(start)):
+        for _ in range(most_magics):
+            found = self._cell_magic(start) if start < len(self.lines) and language == "python" else ""
+            if not found:
+                break
             language = found
             start = self._first_line(start + 1)
         if language != "python":
@@ -261,7 +265,7 @@ def _parses(body: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(clean(body).code)
+            ast.parse(_Cleaner(body).cell(0).code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -6,6 +6,7 @@ import re
 
 from pipeaudit.read.document import Content, Document, Fence, Link, assemble
 
+MOST_SECTIONS = 10_000  # headings beyond it count as text
 _COMMENT_START = "<!--"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)")
@@ -115,6 +116,9 @@ class _Reader:
             return number + 1
         if fence := _FENCE.match(line):
             return self._fence(number, fence[1], fence[2])
+        if len(self.found) > MOST_SECTIONS:
+            self._line(line, number)
+            return number + 1
         if heading := _HEADING.match(line):
             title = line[heading.end() :].strip().rstrip("#").rstrip()
             self._open(title, len(heading[1]), number)

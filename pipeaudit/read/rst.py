@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeaudit.read.document import Content, Document, Fence, Link, assemble
-from pipeaudit.read.markdown import count_words
+from pipeaudit.read.markdown import MOST_SECTIONS, count_words
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _DIRECTIVE = re.compile(r"([ \t]*)\.\.[ \t]+([A-Za-z][\w:-]*)::[ \t]*(.*)")
@@ -48,7 +48,7 @@ class _Reader:
         line = self.lines[number]
         if not line.strip():
             return number + 1
-        if title := self._title(number):
+        if len(self.found) <= MOST_SECTIONS and (title := self._title(number)):
             text, style, at, end = title
             if style not in self.styles:
                 self.styles.append(style)

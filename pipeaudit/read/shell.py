@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_PLAIN = re.compile(r"[^\s\"'\\$`{}()<>|&;#]+")
+from pipeaudit.limits import DEFAULT
+
+_PLAIN = re.compile(r"[^ \t\r\n\f\v\"'\\$`{}()<>|&;#]+")  # other white space of Unicode is a word's to a shell
 _BLANK = re.compile(r"[ \t\r\f\v]+")
 _OPERATOR = re.compile(r"&&|\|\||;;|\|&|;|\||&|\(|\)")
 _REDIRECT = re.compile(r"(?:[0-9]{0,3}(?:<<<|<<-?|>>|>\||>&|<&|<>|>|<)|&>>|&>)")
@@ -19,7 +21,10 @@ _LEADING = frozenset(
     ("if", "then", "else", "elif", "while", "until", "do", "!", "{", "}", "fi", "done", "esac", "time")
 )
 _HEADS = frozenset(("for", "select", "case", "function"))
+_PARENTHESES = re.compile(r"\\.|'[^'\n]*'|[()]")
 _DEEPEST = 8
+_LONGEST = 200_000  # characters; what is longer is data in a heredoc or no shell text
+_MOST_FAILURES = 20  # text with more substitutions that are not closed is no shell text: looking on would be quadratic
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Command:
 def commands(text: str, line: int = 1) -> tuple[Command, ...]:
     """The simple commands in order, those inside `$(...)` after what holds them; `line` is where the text begins."""
     found: list[Command] = []
-    _collect(text, line, found, 0)
+    _collect(text[:_LONGEST], line, found, 0)
     return tuple(found)
 
 
@@ -82,6 +87,7 @@ class _Lexer:
         self.inner: list[tuple[str, int]] = []
         self.waiting: list[tuple[_Token, bool]] = []
         self.unclosed: set[str] = set()
+        self.failures = 0
 
     def tokens(self) -> Iterator[_Token]:
         text = self.text
@@ -203,9 +209,11 @@ class _Lexer:
         self.inner.extend(lexer.inner)
 
     def _substitution(self, start: int, opener: str, closer: str) -> str:
-        end = _closing_parenthesis(self.text, start + 2) if opener == "$(" else self.text.find("`", start + 1)
-        if end < 0 or opener in self.unclosed:
-            self.unclosed.add(opener)
+        end = -1
+        if self.failures < _MOST_FAILURES:
+            end = _closing_parenthesis(self.text, start + 2) if opener == "$(" else self.text.find("`", start + 1)
+        if end < 0:
+            self.failures += 1
             self.position = start + len(opener)
             return opener
         content = self.text[start + len(opener) : end]
@@ -226,7 +234,7 @@ class _Lexer:
 
 def _closing_parenthesis(text: str, start: int) -> int:
     depth = 1
-    for match in re.compile(r"\\.|'[^'\n]*'|[()]").finditer(text, start, min(len(text), start + 10_000)):
+    for match in _PARENTHESES.finditer(text, start, min(len(text), start + DEFAULT.line_characters)):
         if match[0] == "(":
             depth += 1
         elif match[0] == ")":
