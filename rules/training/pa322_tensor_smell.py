@@ -101,7 +101,7 @@ def _may_be_zero(events: Events, event: Event) -> bool:
 def _grows(event: Event) -> bool:
     into = event.detail.get("into")
     return isinstance(into, str) and any(
-        re.search(rf"\b{re.escape(into)}\b", value.name) for value in event.arguments.values()
+        value.name[:1] in "[(" and re.search(rf"\b{re.escape(into)}\b", value.name) for value in event.arguments.values()
     )
 
 
