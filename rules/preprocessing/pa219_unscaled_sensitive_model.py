@@ -39,14 +39,14 @@ def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
 
     Fix: `make_pipeline(StandardScaler(), model)`.
 
-    Not seen: features that share one unit (pixels, shares, one-hot columns), and scaling by hand. Penalised linear models
+    One finding for each kind of model in a program. Not seen: features that share one unit (pixels, shares, one-hot columns), and scaling by hand. Penalised linear models
     are told as notes.
 
     Source: Zhang et al., CAIN 2022, smell 10.
     """
     if events.is_test:
         return
-    told: set[tuple[str, int]] = set()
+    told: set[str] = set()
     for training in trainings(events):
         event = training.event
         sensitive = _sensitive(event)
@@ -57,13 +57,13 @@ def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
             continue
         if _is_scaled_by_hand(features.name) or any(_is_one_unit(events, token) for token in features.rows):
             continue
-        key = (event.at.path, event.at.line)
+        key = "mild" if sensitive == "mild" else event.name
         if key not in told:
             told.add(key)
             yield Match(
                 event.at,
                 f"`{event.subject}` depends on the scale of its features, and nothing scales `{features.name or 'them'}`",
-                confidence=Confidence.MEDIUM,
+                confidence=Confidence.LOW if sensitive == "mild" else Confidence.MEDIUM,
                 severity=Severity.NOTE if sensitive == "mild" else None,
                 fix="Put a scaler before it: make_pipeline(StandardScaler(), model).",
                 symbol=event.function,
@@ -98,9 +98,13 @@ def _sensitive(event: Event) -> object:
 def _is_one_unit(events: Events, token: int) -> bool:
     """Data sets whose features are all pixels or counts of one kind."""
     sources = {events.rows[origin].source for origin in events.rows.origins([token])}
-    return any(word in source for source in sources for word in ("digits", "mnist", "faces", "cifar", "make_", "parameter:"))
+    return any(
+        word in source for source in sources for word in ("digits", "mnist", "faces", "cifar", "make_", "parameter:")
+    )
 
 
 def _is_scaled_by_hand(name: str) -> bool:
     lowered = name.lower()
-    return any(word in lowered for word in ("scal", "norm", "std", "/ 255", "tfidf", "embed", "onehot", "dummies", "pca"))
+    return any(
+        word in lowered for word in ("scal", "norm", "std", "/ 255", "tfidf", "embed", "onehot", "dummies", "pca")
+    )

@@ -58,7 +58,12 @@ def unseeded_estimator(events: Events) -> Iterator[Match]:
     held = _given_away(events)
     drawn: dict[tuple[str, int, int | None], Event] = {}
     for event in events:
-        if not _DRAWING & set(event.roles) or "split" in event.roles or not _is_unseeded(events, event):
+        if (
+            event.receiver is not None
+            or not _DRAWING & set(event.roles)
+            or "split" in event.roles
+            or not _is_unseeded(events, event)
+        ):
             continue
         if event.result is not None and event.result.identity in held:
             continue
