@@ -10,7 +10,7 @@ from pipeaudit.model.finding import Problem
 from pipeaudit.model.location import Location
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*(?:\[([^\[\]]*)\])?[ \t]*(.*)", re.DOTALL)
-_CLAUSE = re.compile(r"[<>=!~]{1,3}[ \t]*[^\s,;()<>=~]+")
+_CLAUSE = re.compile(r"(?:===?|[<>]=?|!=|~=)[ \t]*[^\s,;()<>=~]+")
 _EXACT = re.compile(r"={2,3}[ \t]*[^\s,*]+")
 _REVISION = re.compile(r"@([A-Za-z0-9._/-]+)(?:#.*)?$")
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
@@ -213,6 +213,7 @@ def _is_reference(text: str) -> bool:
 def _from_reference(
     name: str, reference: str, at: Location, group: str, extras: tuple[str, ...], marker: str, hashed: bool
 ) -> Requirement | None:
+    reference = without_credentials(reference)
     egg = _EGG.search(reference)
     wheel = _archive(reference)
     scheme, _, rest = reference.partition("://")
@@ -228,7 +229,7 @@ def _from_reference(
         exact,
         at,
         group,
-        without_credentials(reference),
+        reference,
         extras,
         marker,
         hashed,
