@@ -135,7 +135,15 @@ def short(found: Environment) -> str:
         ),
         (
             "Pipfile",
-            '[packages]\nnumpy = "==1.26.4"\nflask = "*"\n[dev-packages]\npytest = "*"\n[requires]\npython_version = "3.9"',
+            """
+            [packages]
+            numpy = "==1.26.4"
+            flask = "*"
+            [dev-packages]
+            pytest = "*"
+            [requires]
+            python_version = "3.9"
+            """,
             "numpy==1.26.4! flask pytest[dev]",
             "3.9",
         ),
@@ -201,7 +209,7 @@ def short(found: Environment) -> str:
         ),
         (
             "pixi.lock",
-            "packages:\n- conda: https://h/linux-64/a-b-1.2-h0_1.conda\n- pypi: https://h/c.whl\n  name: c\n  version: 2.0\n",
+            "packages:\n- conda: https://h/a-b-1.2-h0_1.conda\n- pypi: https://h/c.whl\n  name: c\n  version: 2.0\n",
             "a-b==1.2! c==2.0!",
             "",
         ),
