@@ -125,7 +125,8 @@ def test_protocols_and_bases_exist() -> None:
 
 def test_record_is_of_these_files() -> None:
     place = importlib.util.spec_from_file_location("check_apis", ROOT / "tools" / "check_apis.py")
-    assert place is not None and place.loader is not None
+    assert place is not None
+    assert place.loader is not None
     tool = importlib.util.module_from_spec(place)
     place.loader.exec_module(tool)
     digests = {file.name: tool.digest(parsed(file)) for file in FILES}
