@@ -343,3 +343,17 @@ def test_every_format_is_offered(leaky: Path, capfd: Capture) -> None:
     for name in CHECK_FORMATS:
         assert run([*CHECK, str(leaky), "--format", name]) == 1, name
         assert capfd.readouterr().out
+
+
+def test_a_rule_that_never_ends_is_stopped_and_told(leaky: Path, tmp_path: Path, capfd: Capture) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/bad002_endless.py").write_text(
+        "from pipeaudit.rule import *\n"
+        "@rule('BAD002', Severity.NOTE, ceiling=Confidence.LOW, stage=None, controls=())\n"
+        "def endless(project):\n    while True:\n        pass\n"
+    )
+    words = ["--rules", str(tmp_path / "own"), "--extend-select", "BAD002", "--set", "limits={step-seconds = 1}"]
+    assert run([*CHECK, str(leaky), *words, "--format", "json"]) == 1
+    printed = capfd.readouterr().out
+    assert "rule BAD002 was stopped by the clock after 1 s" in json.loads(printed)["errors"][0]["message"]
+    assert rules(printed) == [("PA201", "src/train.py")]
