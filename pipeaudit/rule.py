@@ -26,6 +26,7 @@ from pipeaudit.flow.leakage import (
     test_reuse,
     trainings,
 )
+from pipeaudit.flow.requests import Handler, handlers, is_from_request
 from pipeaudit.flow.seeds import is_seeded, unseeded_domains
 from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
@@ -60,6 +61,7 @@ __all__ = [
     "Event",
     "Events",
     "Evidence",
+    "Handler",
     "Iterator",
     "Leak",
     "Learned",
@@ -91,10 +93,12 @@ __all__ = [
     "copies_across_split",
     "cycles",
     "evaluations",
+    "handlers",
     "held_out",
     "internal_leaks",
     "invocations",
     "is_example",
+    "is_from_request",
     "is_seeded",
     "is_test",
     "judged",

@@ -157,7 +157,8 @@ class Event(NamedTuple):
 class Events:
     """The events of one program: a module run top to bottom, or a notebook, with all it steps into.
 
-    `chosen`: events whose result had columns chosen from it by a list of names. `domains`: the random domains of the libraries that it imports.
+    `runs`: functions that were run on their own, each with its first event, the end of its events, and whether a server calls
+    it as a method of a serving class. `chosen`: events whose result had columns chosen from it by a list of names. `domains`: the random domains of the libraries that it imports.
     """
 
     path: str
@@ -169,6 +170,7 @@ class Events:
     functions: tuple[tuple[str, Location], ...] = ()
     started: int = -1
     chosen: frozenset[int] = frozenset()
+    runs: tuple[tuple[str, int, int, bool], ...] = ()
     domains: tuple[str, ...] = ()
     _answers: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 

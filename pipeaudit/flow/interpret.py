@@ -53,6 +53,7 @@ class Interpreter:
         self.branches = 0
         self.guards = 0
         self.chosen: set[int] = set()
+        self.runs: list[tuple[str, int, int, bool]] = []
         self.started = 0
         self.statement: Expression | None = None
         self.next_split = 0

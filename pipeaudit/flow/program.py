@@ -177,6 +177,7 @@ class Runner:
             functions,
             machine.started,
             frozenset(machine.chosen),
+            tuple(machine.runs),
             tuple(sorted({d for dotted in machine.external for d in self.knowledge.domains(dotted)})),
         )
 
@@ -212,8 +213,23 @@ def _run_alone(machine: Interpreter, function: Function, closure: Closure, owner
         inner.names[parameter.name] = value
     machine.entered[function] = 1
     machine.stack.append(function)
-    machine.run(function.body, inner)
+    start = len(machine.events)
+    try:
+        machine.run(function.body, inner)
+    finally:
+        machine.runs.append((inner.function, start, len(machine.events), _serves(machine, function, owner)))
     machine.stack.pop()
+
+
+_SERVING_METHODS = frozenset("predict get post put handle inference __call__ preprocess".split())
+
+
+def _serves(machine: Interpreter, function: Function, owner: ClassRef | None) -> bool:
+    """Whether a server calls this method for each request."""
+    if owner is None or function.name not in _SERVING_METHODS:
+        return False
+    entries = (machine.knowledge.entry(name) for name in owner.all_api_bases())
+    return any(entry is not None and "serve" in entry.roles for entry in entries)
 
 
 def analyse(
