@@ -59,7 +59,15 @@ def run_from(machine: Interpreter, statement: Statement, scope: Scope) -> None:
             full = machine.knowledge.canonical(f"{dotted}.{name}")
             from pipeaudit.flow import builtin
 
-            scope.bind(alias, builtin.constant(full) or Value(ref=Api(full)))
+            scope.bind(alias, builtin.constant(full) or _named(machine, full))
+
+
+def _named(machine: Interpreter, full: str) -> Value:
+    """A name of a library; an object that it exports has its type."""
+    entry = machine.knowledge.entry(full)
+    if entry is not None and entry.kind == "attribute" and isinstance(entry.returns, str):
+        return Value((entry.returns,), ref=Api(full))
+    return Value(ref=Api(full))
 
 
 def star(machine: Interpreter, dotted: str) -> list[str]:

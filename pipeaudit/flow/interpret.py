@@ -510,6 +510,10 @@ class Interpreter:
         entry = self.knowledge.entry(full)
         if entry is not None and entry.kind == "attribute" and isinstance(entry.returns, str):
             return Value((entry.returns,), ref=Api(full))
+        if entry is None and owner.types:
+            member = self.knowledge.method(owner.types[0], name)
+            if member is not None and member.kind == "attribute":
+                return calls.attribute_of(self, owner, member, at, scope)
         return Value(ref=Api(full))
 
     def _index(self, expression: Expression, scope: Scope) -> Value:
@@ -713,6 +717,15 @@ class Interpreter:
     def _star(self, expression: Expression, scope: Scope) -> Value:
         return self.eval(expression[1], scope)
 
+    def _await(self, expression: Expression, scope: Scope) -> Value:
+        before = len(self.events)
+        value = self.eval(expression[1], scope)
+        if len(self.events) > before:
+            note = self.events[-1].detail
+            if isinstance(note, dict):
+                note["awaited"] = True
+        return value
+
     def _walrus(self, expression: Expression, scope: Scope) -> Value:
         value = self.eval(expression[2], scope)
         scope.bind(expression[1], value)
@@ -879,6 +892,7 @@ _EXPRESSIONS: dict[str, Callable[[Interpreter, Expression, Scope], Value]] = {
     "comprehension": Interpreter._comprehension,
     "lambda": Interpreter._lambda,
     "star": Interpreter._star,
+    "await": Interpreter._await,
     "walrus": Interpreter._walrus,
     "yield": Interpreter._yield,
     "unknown": Interpreter._unknown,

@@ -59,6 +59,8 @@ def _text(expression: Expression, depth: int) -> str:
     if kind in ("tuple", "list", "set"):
         inside = ", ".join(_text(e, depth + 1) for e in expression[1])
         return {"tuple": f"({inside})", "list": f"[{inside}]", "set": f"{{{inside}}}"}[kind]
+    if kind == "await":
+        return _text(expression[1], depth + 1)
     if kind == "star":
         return f"*{_text(expression[1], depth + 1)}"
     if kind == "bool":

@@ -21,7 +21,7 @@ Expressions                                   Statements
     ("format", parts)                             ("delete", pos, targets)
     ("comprehension", kind, elements, loops)      ("raise", pos, exception)
     ("lambda", Function)                          ("assert", pos, test)
-    ("star", value)                               ("global", names)
+    ("star" | "await", value)                     ("global", names)
     ("walrus", name, value)                       ("jump", kind)
     ("unknown",)
 """
@@ -110,9 +110,27 @@ def parse(path: str, data: bytes) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(data, path)
     except SyntaxError as error:
+        older = _as_python_2(data)
+        if older is not None:
+            return older
         raise ReadError(path, error.lineno or 1, f"not valid Python: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError, LookupError, OverflowError) as error:
         raise ReadError(path, 1, f"not valid Python: {type(error).__name__}: {error}") from error
+
+
+def _as_python_2(data: bytes) -> ast.Module | None:
+    """The tree of Python 2 code; None where it is none, or none that can be put in today's words."""
+    from pipeaudit.read.python2 import modernised
+
+    text = modernised(data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+    if text is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # the caller tells what is wrong with the text as it stands
 
 
 _LARGEST_DEPTH = 100
@@ -300,7 +318,7 @@ _EXPRESSIONS: dict[type, Callable[[Any], Expression]] = {
     ),
     ast.Starred: lambda n: ("star", expression(n.value)),
     ast.NamedExpr: lambda n: ("walrus", n.target.id, expression(n.value)),
-    ast.Await: lambda n: expression(n.value),
+    ast.Await: lambda n: ("await", expression(n.value)),
     ast.Yield: lambda n: ("yield", expression(n.value)),
     ast.YieldFrom: lambda n: ("yield", expression(n.value)),
 }
