@@ -255,8 +255,9 @@ def source_names(facts: Facts) -> tuple[str, ...]:
     for event in facts.calls.named(
         "torchvision.datasets.*", "tensorflow.keras.datasets.*", "keras.datasets.*", "torchtext.datasets.*"
     ):
-        parts = event.name.split(".")
-        found.add(parts[parts.index("datasets") + 1])
+        following = event.name.partition("datasets.")[2].partition(".")[0]
+        if following:
+            found.add(following)
     return tuple(sorted(found))
 
 
