@@ -228,10 +228,15 @@ def config_system(name: str, *patterns: str, containing: tuple[bytes, ...] = ())
     return lambda read: _marked(read, System(name, read, patterns=patterns, containing=containing))
 
 
-def python_system(name: str, *, package: str | tuple[str, ...]) -> Callable[[Generator], Generator]:
-    """Claims Python files and notebooks that import the package, or one of several."""
+def python_system(
+    name: str, *, package: str | tuple[str, ...], containing: tuple[bytes, ...] = ()
+) -> Callable[[Generator], Generator]:
+    """Claims Python files and notebooks that import the package, or one of several; of these those with one of the marks.
+
+    Pipelines in folders of tests are no pipelines of the repository.
+    """
     packages = (package,) if isinstance(package, str) else package
-    return lambda read: _marked(read, System(name, read, package=packages))
+    return lambda read: _marked(read, System(name, read, package=packages, containing=containing))
 
 
 def repository_system(name: str, *, package: str | tuple[str, ...] = ()) -> Callable[[Generator], Generator]:
@@ -288,29 +293,35 @@ def _declared(system: System, sources: Sources) -> Iterator[Declared]:
         if data is not None and (not system.containing or any(mark in data for mark in system.containing)):
             yield from system.read(ConfigSource(path, sources))
     if system.package:
-        for source in python_sources(sources, system.package):
+        for source in python_sources(sources, system.package, system.containing):
             problems: list[Problem] = []
             with bounded(source.path, problems):
                 yield from system.read(source)
             yield from problems
 
 
-def python_sources(sources: Sources, package: tuple[str, ...]) -> list[PythonSource]:
+_TESTS = frozenset(("test", "tests", "testing"))
+
+
+def python_sources(
+    sources: Sources, package: tuple[str, ...], containing: tuple[bytes, ...] = ()
+) -> list[PythonSource]:
     """Python files and notebooks that import one of these packages, by path."""
-    names = "|".join(re.escape(name) for name in package)
-    marks = [name.encode() for name in package]
-    imported = re.compile(rf"(?:import[^\n\"]{{0,200}}?|from[ \t]+)\b(?:{names})\b".encode())
+    named = re.compile(rf"\b(?:{'|'.join(re.escape(name) for name in package)})\b".encode())
     found: list[PythonSource] = []
     for path in sources.paths:
-        if not path.endswith((".py", ".ipynb")):
+        if not path.endswith((".py", ".ipynb")) or not _TESTS.isdisjoint(path.split("/")[:-1]):
             continue
-        data = sources.data(path)
-        if data is None or not any(mark in data for mark in marks) or not imported.search(data):
-            continue
-        file = sources.python(path)
-        if file is not None and _imports(file.tree, package):
-            found.append(PythonSource(path, sources, file, package))
+        if named.search(sources.imports(path)) and _holds(sources, path, containing):
+            file = sources.python(path)
+            if file is not None and _imports(file.tree, package):
+                found.append(PythonSource(path, sources, file, package))
     return found
+
+
+def _holds(sources: Sources, path: str, marks: tuple[bytes, ...]) -> bool:
+    data = sources.data(path)
+    return data is not None and (not marks or any(mark in data for mark in marks))
 
 
 def _imports(tree: ast.Module, package: tuple[str, ...]) -> bool:

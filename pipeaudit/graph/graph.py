@@ -125,6 +125,10 @@ class PipelineGraph:
         """All that waits for it."""
         return self._reached(node.id, self._next)
 
+    def share_pipeline(self, one: Node, other: Node) -> bool:
+        """Whether one definition declares both."""
+        return share_pipeline(one, other)
+
     def is_before(self, one: Node, other: Node) -> bool:
         return any(found.id == one.id for found in self.upstream(other))
 

@@ -10,9 +10,22 @@ from pipeaudit.model.location import Location
 from pipeaudit.pyeval import calls, expressions, statements
 from pipeaudit.pyeval.files import ModuleIndex, PythonFile
 from pipeaudit.pyeval.frames import Frame
-from pipeaudit.pyeval.values import NOT_KNOWN, Bound, Class, Function, Module, Partial, Unknown, Value, unknown
+from pipeaudit.pyeval.values import (
+    NOT_KNOWN,
+    Bound,
+    Choice,
+    Class,
+    Function,
+    Lazy,
+    Module,
+    Partial,
+    Unknown,
+    Value,
+    choose,
+    unknown,
+)
 
-MAX_STEPS = 2_000_000
+MAX_STEPS = 500_000
 MAX_DEPTH = 150
 MAX_ITERATIONS = 256
 
@@ -85,8 +98,23 @@ class Evaluator:
     def module(self, path: str, dotted: str) -> Module:
         """The value of a module of the repository at a path that the index gave."""
         if not path.endswith(".py"):
-            return Module(dotted, None, path)
-        return Module(dotted, self.run(path), dirname(path) if path.endswith("__init__.py") else "")
+            return Module(dotted, "", path)
+        return Module(dotted, path, dirname(path) if path.endswith("__init__.py") else "")
+
+    def force(self, value: Value) -> Value:
+        """A value that may be an import not yet looked up."""
+        if isinstance(value, Choice) and any(isinstance(option, Lazy) for option in value.options):
+            return choose([self.force(option) for option in value.options])
+        if not isinstance(value, Lazy):
+            return value
+        if not value.is_known:
+            value.is_known, value.value = True, Unknown(name=f"{value.module.name}.{value.name}")
+            value.value = self.force(statements.member(self, value.module, value.name))
+        return value.value
+
+    def global_value(self, frame: Frame, name: str) -> Value:
+        """What a module has under this name; None where it has none."""
+        return self.force(frame.names.get(name))
 
     def evaluate(self, node: ast.expr, frame: Frame) -> Value:
         self.step()
@@ -126,7 +154,8 @@ class Evaluator:
 
     def step(self) -> None:
         self.steps += 1
-        if self.steps > MAX_STEPS:
+        self.modules.steps_left -= 1
+        if self.steps > MAX_STEPS or self.modules.steps_left < 0:
             raise Exhausted
 
     def location(self) -> Location | None:

@@ -18,6 +18,7 @@ from pipeaudit.pyeval.values import (
     External,
     Function,
     Instance,
+    Lazy,
     Method,
     Model,
     Module,
@@ -65,7 +66,7 @@ def _constant(evaluator: Evaluator, node: ast.Constant, frame: Frame) -> Value:
 def _name(evaluator: Evaluator, node: ast.Name, frame: Frame) -> Value:
     value = frame.load(node.id)
     if value is not NOT_KNOWN:
-        return value
+        return evaluator.force(value) if isinstance(value, Lazy | Choice) else value
     if node.id in builtins.NAMES:
         return External(f"builtins.{node.id}")
     stars = frame.top.stars
@@ -93,7 +94,7 @@ def attribute(evaluator: Evaluator, value: Value, name: str, frame: Frame) -> Va
     if isinstance(value, Module):
         from pipeaudit.pyeval.statements import member
 
-        return member(evaluator, value, name, frame.file.path)
+        return member(evaluator, value, name)
     if isinstance(value, Choice):
         return choose(attribute(evaluator, option, name, frame) for option in value.options)
     if isinstance(value, Super):

@@ -13,6 +13,9 @@ from pipeaudit.model.location import Location
 _SOURCE_FOLDERS = ("", "src", "lib", "python", "plugins", "include")
 
 
+MAX_RUN_STEPS = 6_000_000
+
+
 @dataclass(eq=False, slots=True)
 class PythonFile:
     """A parsed module, or a notebook's code cells as one module.
@@ -56,11 +59,15 @@ class PythonFile:
 
 
 class ModuleIndex:
-    """Finds the repository's file behind a dotted name, as seen from another file."""
+    """Finds the repository's file behind a dotted name, as seen from another file.
+
+    `steps_left` is what all evaluations of a run may still spend together.
+    """
 
     def __init__(self, paths: Iterable[str], read: Callable[[str], PythonFile | None]) -> None:
         self._paths = {path for path in paths if path.endswith(".py")}
         self._read = read
+        self.steps_left = MAX_RUN_STEPS
         self._found: dict[tuple[str, str], str | None] = {}
         self._by_tail: dict[str, list[str]] = {}
         self._folders: set[str] = set()
@@ -100,7 +107,7 @@ class ModuleIndex:
                 found = self._at(normpath(join(here, source, inner)))
                 if found is not None:
                     return found
-            if not here:
+            if here in ("", "/"):
                 break
             here = dirname(here)
         if dotted.partition(".")[0] in sys.stdlib_module_names:

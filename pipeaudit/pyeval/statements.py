@@ -14,6 +14,7 @@ from pipeaudit.pyeval.values import (
     Class,
     External,
     Function,
+    Lazy,
     Model,
     Module,
     Unknown,
@@ -321,32 +322,33 @@ def _import_from(evaluator: Evaluator, node: ast.ImportFrom, frame: Frame) -> Fl
         elif path is None:
             frame.store(alias.asname or alias.name, External(f"{dotted}.{alias.name}"))
         else:
-            module = evaluator.module(path, dotted)
-            frame.store(alias.asname or alias.name, member(evaluator, module, alias.name, frame.file.path))
+            lazy = Lazy(evaluator.module(path, dotted), alias.name, frame.file.path)
+            frame.store(alias.asname or alias.name, lazy)
     return Flow.ON
 
 
-def member(evaluator: Evaluator, module: Module, name: str, importer: str) -> Value:
+def member(evaluator: Evaluator, module: Module, name: str) -> Value:
     """A name of a module of the repository: what it defines, else its submodule."""
-    if module.frame is not None and name in module.frame.names:
-        return module.frame.names[name]
-    if module.folder or module.frame is None:
+    frame = evaluator.run(module.path) if module.path else None
+    if frame is not None and name in frame.names:
+        return evaluator.force(frame.names[name])
+    if module.folder or frame is None:
         path = evaluator.modules.child(module.folder, name)
         if path is not None:
             return evaluator.module(path, f"{module.name}.{name}")
-    if module.frame is not None and module.frame.stars:
-        return External(f"{module.frame.stars[-1]}.{name}")
-    return External(f"{module.name}.{name}") if module.frame is None else Unknown(name=f"{module.name}.{name}")
+    if frame is not None and frame.stars:
+        return External(f"{frame.stars[-1]}.{name}")
+    return External(f"{module.name}.{name}") if frame is None else Unknown(name=f"{module.name}.{name}")
 
 
 def _import_all(evaluator: Evaluator, path: str | None, dotted: str, frame: Frame) -> None:
     if path is None:
         frame.stars.append(dotted)
         return
-    module = evaluator.module(path, dotted)
-    if module.frame is not None and module.frame is not frame:
-        frame.names.update({n: v for n, v in module.frame.names.items() if not n.startswith("_")})
-        frame.stars.extend(module.frame.stars)
+    found = evaluator.run(path) if path.endswith(".py") else None
+    if found is not None and found is not frame:
+        frame.names.update({n: v for n, v in found.names.items() if not n.startswith("_")})
+        frame.stars.extend(found.stars)
 
 
 def _delete(evaluator: Evaluator, node: ast.Delete, frame: Frame) -> Flow:

@@ -95,11 +95,22 @@ class External:
 
 @dataclass(eq=False, slots=True)
 class Module:
-    """A module of the repository, or a package folder without `__init__.py`."""
+    """A module of the repository; `path` is "" for a package folder without `__init__.py`. It runs when it is first used."""
 
     name: str
-    frame: Frame | None
+    path: str = ""
     folder: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Lazy:
+    """A name imported from a module of the repository, not looked up before it is used."""
+
+    module: Module
+    name: str
+    importer: str
+    value: Value = None
+    is_known: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -61,7 +61,7 @@ def stages(sources: Sources, files: Sequence[PythonSource]) -> Iterator[Declared
     for source in registries:
         library = _Kedro(sources, dirname(source.path))
         evaluator, frame, problems = source.run(library)
-        register = frame.names.get("register_pipelines")
+        register = evaluator.global_value(frame, "register_pipelines")
         with bounded(source.path, problems):
             result = evaluator.call(register) if isinstance(register, Function) else Unknown()
             if isinstance(register, Function):
@@ -89,7 +89,7 @@ def _alone(source: PythonSource, done: set[str]) -> Iterator[Declared]:
     library = _Kedro(source.sources, dirname(source.path))
     evaluator, frame, problems = source.run(library)
     with bounded(source.path, problems):
-        create = frame.names.get("create_pipeline")
+        create = evaluator.global_value(frame, "create_pipeline")
         made = (
             evaluator.call(create)
             if isinstance(create, Function)
@@ -301,7 +301,7 @@ class _Kedro(Library):
         for name in names:
             for path in (f"{prefix}{name}/__init__.py", f"{prefix}{name}.py", f"{prefix}{name}/pipeline.py"):
                 frame: Frame | None = evaluator.run(path) if path in self.sources else None
-                create = frame.names.get("create_pipeline") if frame is not None else None
+                create = evaluator.global_value(frame, "create_pipeline") if frame is not None else None
                 if isinstance(create, Function):
                     found[name] = evaluator.call(create)
                     break

@@ -12,7 +12,7 @@ from pipeaudit.pyeval.values import Class, Function
 from pipeaudit.system import Declared, Problem, PythonSource, Stage, python_system
 
 
-@python_system("metaflow", package="metaflow")
+@python_system("metaflow", package="metaflow", containing=(b"FlowSpec",))
 def stages(source: PythonSource) -> Iterator[Declared]:
     _, frame, problems = source.run(_Metaflow())
     yield from problems

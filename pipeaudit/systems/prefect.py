@@ -8,7 +8,7 @@ from pipeaudit.callgraph import FlowLibrary, flow_stages
 from pipeaudit.system import Declared, PythonSource, python_system
 
 
-@python_system("prefect", package="prefect")
+@python_system("prefect", package="prefect", containing=(b"@flow", b"flow("))
 def stages(source: PythonSource) -> Iterator[Declared]:
     yield from flow_stages(source, _Prefect())
 
