@@ -40,22 +40,22 @@ _MARKS = tuple(
 )
 _STEMS = ("passw", "passphrase", "secret", "token", "key", "connection")
 
-_SECRET_NAME = (
+_TELLING = (
     r"(?:[A-Za-z0-9]+[_.-]){0,5}(?:password|passwd|passphrase|secret|secret_?key|secret_?access_?key|access_?key|account_?key"
     r"|api_?key|apikey|auth_?token|access_?token|token|client_?secret|private_?key|sas_?token|connection_?string)"
 )
 _NAMED = re.compile(
-    rf"(?<![A-Za-z0-9_])[\"']?(?P<name>{_SECRET_NAME})[\"']?\]?\s{{0,4}}(?::\s{{0,4}}str\s{{0,4}})?[=:]\s{{0,4}}[rbu]?"
+    rf"(?<![A-Za-z0-9_])[\"']?(?P<name>{_TELLING})[\"']?\]?\s{{0,4}}(?::\s{{0,4}}str\s{{0,4}})?[=:]\s{{0,4}}[rbu]?"
     r"[\"'](?P<value>[^\"'\n]{6,300})[\"']",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(
-    rf"^\s*(?:-\s*|export\s+|ENV\s+|ARG\s+)?[\"']?(?P<name>{_SECRET_NAME})[\"']?(?:\s*[=:]\s*|[ \t]+(?=\S+$))"
+    rf"^\s*(?:-\s*|export\s+|ENV\s+|ARG\s+)?[\"']?(?P<name>{_TELLING})[\"']?(?:\s*[=:]\s*|[ \t]+(?=\S+$))"
     r"[\"']?(?P<value>[^\s\"'#]{4,300})[\"']?\s*(?:#.*)?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _PAIR = re.compile(
-    rf"name:\s*[\"']?(?P<name>{_SECRET_NAME})[\"']?\s*\n\s*value:\s*[\"']?(?P<value>[^\s\"'#]{{4,300}})", re.IGNORECASE
+    rf"name:\s*[\"']?(?P<name>{_TELLING})[\"']?\s*\n\s*value:\s*[\"']?(?P<value>[^\s\"'#]{{4,300}})", re.IGNORECASE
 )
 _STORE = re.compile(r"^\s*key:\s*[^\s#]+\s*\n\s*(?P<name>secret):\s*[\"']?(?P<value>[^\s\"'#]{4,300})", re.MULTILINE)
 _URI = re.compile(
@@ -178,7 +178,7 @@ def _in_text(path: str, text: str, cell: int | None, *forms: re.Pattern[str]) ->
         place = at(found.start())
         if place.line not in lines and _is_password(found["value"]) and found["value"].lower() != found["user"].lower():
             lines.add(place.line)
-            local = found["host"].startswith(("localhost", "127.0.0.1", "0.0.0.0")) or "." not in found["host"]
+            local = found["host"].startswith(("localhost", "127.", "0.")) or "." not in found["host"]
             sure = Confidence.MEDIUM if local else Confidence.HIGH
             yield _match(place, f"the {found['name']} address holds a password", sure)
     lowered = text.lower()
