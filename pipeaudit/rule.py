@@ -36,6 +36,7 @@ from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.link.manifests import Workload, documents, services, workloads
+from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
@@ -51,6 +52,7 @@ __all__ = [
     "KNOWN",
     "MISSING",
     "ArtifactKind",
+    "ArtifactNode",
     "Confidence",
     "ConfigNode",
     "ConfigRead",
