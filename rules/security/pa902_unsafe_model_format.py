@@ -57,18 +57,19 @@ def unsafe_model_format(project: Project) -> Iterator[Match]:
 
     Source: SSDF PW.5.
     """
-    old_torch = not _is_recent(project, "torch", (2, 6))
+    age = _age(project, "torch", (2, 6))
     for path in sorted(project.programs):
         if is_test(path):
             continue
         for event in project.programs[path]:
-            if _loads_torch(event) and old_torch:
+            if _loads_torch(event) and age is not None:
                 yield _match(
                     event,
                     "torch-default",
                     "`torch.load` without `weights_only` runs code of the file before PyTorch 2.6",
                     Severity.WARNING,
                     "Pass weights_only=True.",
+                    age,
                 )
             elif event.detail.get("unsafe") is True and (
                 "deserialization" in event.name or event.constant("safe_mode") is False
@@ -83,19 +84,25 @@ def unsafe_model_format(project: Project) -> Iterator[Match]:
     yield from _exchanged(project)
 
 
-def _match(event: Event, kind: str, message: str, severity: Severity | None, fix: str) -> Match:
-    return Match(event.at, message, kind=kind, severity=severity, fix=fix, symbol=event.function)
+def _match(
+    event: Event, kind: str, message: str, severity: Severity, fix: str, confidence: Confidence = Confidence.HIGH
+) -> Match:
+    return Match(event.at, message, kind=kind, confidence=confidence, severity=severity, fix=fix, symbol=event.function)
 
 
 def _loads_torch(event: Event) -> bool:
     return event.effect("load").get("fmt") == "torch" and not {"weights_only", "**"} & set(event.arguments)
 
 
-def _is_recent(project: Project, name: str, least: tuple[int, int]) -> bool:
-    """Whether every place that asks for a library asks for at least this version, and one does."""
+def _age(project: Project, name: str, least: tuple[int, int]) -> Confidence | None:
+    """How sure it is that a library is older than this; None where every place that asks for it asks for a newer one."""
     asked = [r for e in project.repository.environments() for r in e.requirements if r.name == name]
-    found = [_VERSION.search(requirement.specifier) for requirement in asked]
-    return bool(asked) and all(v is not None and (int(v[1]), int(v[2])) >= least for v in found)
+    found = [(r, _VERSION.search(r.specifier)) for r in asked]
+    known = [(requirement, (int(v[1]), int(v[2]))) for requirement, v in found if v is not None]
+    if asked and len(known) == len(asked) and all(version >= least for _, version in known):
+        return None
+    certain = any(requirement.pinned and version < least for requirement, version in known)
+    return Confidence.HIGH if certain else Confidence.MEDIUM
 
 
 def _exchanged(project: Project) -> Iterator[Match]:

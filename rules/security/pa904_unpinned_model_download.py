@@ -6,6 +6,7 @@ _REMOTE = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?$")
 _FILE = re.compile(
     r"\.(?:pt|pth|bin|onnx|pkl|h5|json|safetensors|ckpt|keras|joblib|tar|gz|zip|yaml|yml)$", re.IGNORECASE
 )
+_NAMES = ("repo_or_dir", "pretrained_model_name_or_path", "model_name_or_path", "repo_id", "name", "model", "0")
 _PINS = ("revision", "version", "commit_hash", "**")
 
 
@@ -62,15 +63,9 @@ def unpinned_model_download(project: Project) -> Iterator[Match]:
 
 def _remote(project: Project, event: Event) -> str | None:
     """The hub's name of what is loaded; None for local folders and for what is not known."""
-    for argument in (
-        "model",
-        "pretrained_model_name_or_path",
-        "model_name_or_path",
-        "repo_id",
-        "name",
-        "0",
-        "repo_or_dir",
-    ):
+    for argument in _NAMES:
+        if argument == "model" and "task" not in event.arguments:
+            continue  # the name of a model that somebody else serves
         name = event.constant(argument)
         if not isinstance(name, str):
             continue

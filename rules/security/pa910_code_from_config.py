@@ -55,7 +55,7 @@ def code_from_config(events: Events) -> Iterator[Match]:
 
     Fix: an allow-list, and argument lists instead of a shell.
 
-    Not seen: texts that pass through several functions. Hydra's `instantiate` on the repository's own configuration, and
+    A text whose origin is not known is told with low confidence. Not seen: texts that pass through several functions. Hydra's `instantiate` on the repository's own configuration, and
     templates of an orchestrator, are meant to be used so.
 
     Source: SSDF PW.5.
@@ -64,13 +64,14 @@ def code_from_config(events: Events) -> Iterator[Match]:
     for event in events:
         if event.name in _EVALUATORS and event.arguments:
             text = next(iter(event.arguments.values()))
-            if _is_literal(text) or not (_OUTSIDE.search(text.name) or _from_outside(events, text)):
+            if _is_literal(text):
                 continue
+            outside = _OUTSIDE.search(text.name) or _from_outside(events, text)
             yield Match(
                 event.at,
                 f"`{event.short}` runs `{text.name}` as code",
                 kind="eval",
-                confidence=Confidence.MEDIUM,
+                confidence=Confidence.MEDIUM if outside else Confidence.LOW,
                 severity=Severity.ERROR if _from_request(events, serving, text) else None,
                 fix="Look the name up in a table of what is allowed.",
                 symbol=event.function,
