@@ -72,6 +72,12 @@ def test_a_requirements_file() -> None:
     assert "NumPy" in found
 
 
+def test_a_file_that_never_ends_is_read_to_a_limit() -> None:
+    found = read("requirements.txt", b"a\n" * 20_000)
+    assert len(found.requirements) == 10_000
+    assert [(p.line, p.message) for p in found.problems] == [(10_001, "only the first 10000 requirements are read")]
+
+
 def test_a_file_written_by_a_windows_shell() -> None:
     assert short(read("requirements.txt", "numpy==1.0\r\npandas\r\n".encode("utf-16"))) == "numpy==1.0! pandas"
 

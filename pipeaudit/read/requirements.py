@@ -18,6 +18,7 @@ _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE = re.compile(r"([A-Za-z0-9._]+?)-(\d[A-Za-z0-9._!+]*)(?:-[^/]*\.whl|\.tar\.gz|\.zip)$")
 _OPTION = re.compile(r"(-{1,2}[A-Za-z][\w-]*)(?:[ \t]*=[ \t]*|[ \t]+)?(.*)", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?<!\w)(\w+://)[^/@\s]+@")
+_MOST_LINES = 10_000
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -81,6 +82,9 @@ def parse(path: str, data: bytes) -> Environment:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     number = 0
     while number < len(lines):
+        if len(reader.found) + len(reader.problems) >= _MOST_LINES:
+            reader.problems.append(Problem(path, number + 1, f"only the first {_MOST_LINES} requirements are read"))
+            break
         start = number
         parts = [lines[number]]
         while parts[-1].endswith("\\") and number + 1 < len(lines):
