@@ -16,6 +16,7 @@ _HEREDOC = re.compile(r"<<-?(?:\"(\w+)\"|'(\w+)'|(\w+))")
 _VARIABLE = re.compile(r"\\\$|\$(?:\{(\w+)(?:(:?[-+?])([^{}]*))?\}|(\w+))")
 _PAIR = re.compile(r"(?<![\w.-])([\w.-]+)=(\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:\\.|[^\s\\\"'])*)")
 _MOST_FLAGS = 20
+_MOST_INSTRUCTIONS = 2_000
 _KEYWORDS = frozenset(
     """FROM RUN CMD LABEL MAINTAINER EXPOSE ENV ADD COPY ENTRYPOINT VOLUME USER WORKDIR ARG ONBUILD STOPSIGNAL
     HEALTHCHECK SHELL""".split()
@@ -118,6 +119,8 @@ class _Reader:
         return number
 
     def _instruction(self, number: int) -> int:
+        if len(self.instructions) >= _MOST_INSTRUCTIONS:
+            raise ReadError(self.path, number + 1, f"holds more than {_MOST_INSTRUCTIONS} instructions")
         keyword = _KEYWORD.match(self.lines[number])
         if keyword is None or keyword[1].upper() not in _KEYWORDS:
             if _is_template(self.lines[number]):
