@@ -42,6 +42,7 @@ from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.model.suppression import Suppression
+from pipeaudit.read.document import Document, Section
 from pipeaudit.read.node import Node as ConfigNode
 from pipeaudit.read.program import invocations
 from pipeaudit.read.requirements import Environment, Requirement, requirement
@@ -57,6 +58,7 @@ __all__ = [
     "ConfigNode",
     "ConfigRead",
     "Cycle",
+    "Document",
     "Edge",
     "Environment",
     "Evaluation",
@@ -81,6 +83,7 @@ __all__ = [
     "Requirement",
     "Rule",
     "Scope",
+    "Section",
     "Severity",
     "Snapshot",
     "Stage",

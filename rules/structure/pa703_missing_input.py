@@ -18,7 +18,7 @@ from pipeaudit.rule import (
 )
 
 _OF_FILES = ("dvc", "snakemake", "make", "kedro")  # systems whose inputs are paths in this repository
-_OF_SCRIPTS = (*_OF_FILES, "mlflow-project", "github-actions", "gitlab-ci")  # ... whose commands start from its root
+_OF_SCRIPTS = (*_OF_FILES, "mlflow", "github-actions", "gitlab-ci")  # ... whose commands start from its root
 _BY_HAND = ("data-downloaded", "download-command", "data-section")
 
 
