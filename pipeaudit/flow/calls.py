@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pipeaudit.read.python import Expression, Function, Position
 
 _ORDINALS = tuple("0123456789")
-_DEEPEST = 12
-_MOST_RUNS_WITH_DATA = 24
-_MOST_RUNS = 4
+_MOST_RUNS_WITH_DATA = 16
+_MOST_RUNS_WITH_OBJECTS = 6
+_MOST_RUNS = 3
 _COMPUTED = ("computed", None)
 
 Arguments = list[Value]
@@ -184,8 +184,12 @@ def step_in(machine: Interpreter, closure: Closure, arguments: Arguments, keywor
     function = closure.function
     runs = machine.entered.get(function, 0)
     given = [*arguments, *keywords.values()]
-    limit = _MOST_RUNS_WITH_DATA if any(v.is_data or v.held or v.attributes for v in given) else _MOST_RUNS
-    if function in machine.stack or len(machine.stack) >= _DEEPEST:
+    limit = _MOST_RUNS
+    if any(v.is_data for v in given):
+        limit = _MOST_RUNS_WITH_DATA
+    elif any(v.held or v.attributes for v in given):
+        limit = _MOST_RUNS_WITH_OBJECTS
+    if function in machine.stack or len(machine.stack) >= machine.deepest:
         return unknown(*given)
     if runs >= limit:
         last = machine.last_results.get(function)
@@ -553,6 +557,8 @@ def _note(machine: Interpreter, operation: effects.Call, entry: Entry, owner: En
             detail["scale_sensitive"] = described.scale_sensitive
         if described is not None and described.hard_labels:
             detail["hard_labels"] = described.hard_labels
+    if entry.waits and entry.waits not in operation.ports and "**" not in operation.ports:
+        detail["waits"] = entry.waits
     if entry.tunes:
         detail["tunes"] = entry.tunes
     if entry.cost:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pipeaudit.read.python import Statement
 
 
+_DEEPEST_ON_IMPORT = 2  # calls that a module makes while it is imported set it up; they are rarely the pipeline
+
+
 class Lazy:
     """A name imported from a module of the repository, not yet looked up."""
 
@@ -81,10 +84,11 @@ def names_of(machine: Interpreter, module: Module) -> dict[str, Value]:
         module.scope = Scope(module)
         loops, machine.loops = machine.loops, []
         branches, machine.branches = machine.branches, 0
+        deepest, machine.deepest = machine.deepest, min(machine.deepest, len(machine.stack) + _DEEPEST_ON_IMPORT)
         for block in module.facts.blocks:
             module.scope.cell = block.cell
             machine.run(block.body, module.scope)
-        machine.loops, machine.branches = loops, branches
+        machine.loops, machine.branches, machine.deepest = loops, branches, deepest
     return module.scope.names
 
 

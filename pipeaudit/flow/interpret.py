@@ -65,6 +65,7 @@ class Interpreter:
         self.origins: dict[str, int] = {}
         self.split_events: dict[int, int] = {}
         self.saved: dict[str, Value] = {}
+        self.deepest = 12
         self.current: Scope | None = None
         self.last_results: dict[Function, Value] = {}
         self.module: Module | None = None

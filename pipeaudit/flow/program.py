@@ -18,6 +18,7 @@ from pipeaudit.model.location import Location
 from pipeaudit.read.python import Function, PythonFacts
 
 STEPS = 2_000_000
+_DEEPEST_ALONE = 4  # a function that nobody calls is run with unknown arguments: what lies deep below says little
 
 
 class Modules:
@@ -26,6 +27,7 @@ class Modules:
     def __init__(self, facts: Mapping[str, PythonFacts]) -> None:
         self.facts = facts
         self._by_name: dict[str, list[str]] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
         for path in sorted(facts):
             if path.endswith(".py"):
                 dotted = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -36,6 +38,13 @@ class Modules:
 
     def path_of(self, importer: str, dotted: str) -> str | None:
         """The file behind `dotted` (leading dots for relative imports) as `importer` would import it."""
+        known = self._found.get((importer, dotted), "")
+        if known != "":
+            return known
+        found = self._found[(importer, dotted)] = self._search(importer, dotted)
+        return found
+
+    def _search(self, importer: str, dotted: str) -> str | None:
         folder = posixpath.dirname(importer)
         level = len(dotted) - len(dotted.lstrip("."))
         name = dotted[level:]
@@ -143,6 +152,7 @@ class Runner:
         module = machine.module
         assert module is not None
         assert module.scope is not None
+        machine.deepest = _DEEPEST_ALONE
         try:
             for function, closure, owner in _definitions(module.scope, module.path):
                 if function in self.entered_elsewhere or function in machine.entered:
