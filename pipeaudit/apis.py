@@ -44,6 +44,7 @@ class Entry:
     hard_labels: str = ""
     cost: str = ""
     tunes: tuple[str, ...] = ()
+    waits: str = ""
     variants: tuple[Mapping[str, Any], ...] = ()
     _made: dict[int, Entry] = field(default_factory=dict, repr=False)
 
@@ -204,6 +205,7 @@ def _entry(name: str, raw: Mapping[str, Any]) -> Entry:
         hard_labels=raw.get("hard_labels", ""),
         cost=raw.get("cost", ""),
         tunes=tuple(raw.get("tunes") or ()),
+        waits=raw.get("waits", ""),
         variants=tuple(raw.get("variants") or ()),
     )
 

@@ -26,8 +26,8 @@ _USES = ("reads", "writes", "save", "load")
 def machine_specific_path(events: Events) -> Iterator[Match]:
     """Data is read from or written to a path that exists on one person's machine.
 
-    A home folder, a drive letter or the mount of a hosted notebook: the step fails for everybody else, and for the author
-    on the next machine.
+    A home folder, a drive letter or the mount of a hosted notebook: the step fails for everybody else, and for the
+    author on the next machine.
 
     Bad:
 
@@ -43,11 +43,11 @@ def machine_specific_path(events: Events) -> Iterator[Match]:
         DATA = Path(__file__).parent / "data"
         rows = pd.read_csv(DATA / "train.csv")
 
-    Fix: a path relative to the project, a configuration key, or an environment variable. A default that the command line
-    can override, and the mounts of Kaggle and Colab in a notebook, are told as notes.
+    Fix: a path relative to the project, a configuration key, or an environment variable. A default that the command
+    line can override, and the mounts of Kaggle and Colab in a notebook, are told as notes.
 
-    Not seen: paths inside containers (`/app`, `/data`, `/opt/ml`, `/mnt`, `/tmp`) are meant, and so are the accounts that
-    images create (`/home/jovyan`). A notebook that asks where it runs before it uses a mount is left alone.
+    Not seen: paths inside containers (`/app`, `/data`, `/opt/ml`, `/mnt`, `/tmp`) are meant, and so are the accounts
+    that images create (`/home/jovyan`). A notebook that asks where it runs before it uses a mount is left alone.
     """
     if events.is_test:
         return

@@ -40,8 +40,8 @@ def implicit_ingest_schema(events: Events) -> Iterator[Match]:
 
     Fix: `usecols` and `dtype`, or a schema check (pandera, Great Expectations) after the read.
 
-    Not seen: a schema that is enforced where the file is written. Parquet and its like carry their types. A program that
-    validates its data is left alone.
+    Not seen: a schema that is enforced where the file is written. Parquet and its like carry their types. A program
+    that validates its data is left alone.
 
     Source: Zhang et al., CAIN 2022, smell 4.
     """

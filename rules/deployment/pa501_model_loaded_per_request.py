@@ -57,8 +57,8 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
 
     Fix: load at startup, or behind a cache.
 
-    Not seen: handlers that are made inside another function. A load behind a condition (`if model is None`) or in a cached
-    function is left alone.
+    Not seen: handlers that are made inside another function. A load behind a condition (`if model is None`) or in a
+    cached function is left alone.
     """
     cached = {
         str(event.detail["decorates"])

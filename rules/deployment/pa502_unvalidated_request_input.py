@@ -67,8 +67,8 @@ def unvalidated_request_input(events: Events) -> Iterator[Match]:
 
     Fix: a typed request model, or a schema check before the prediction.
 
-    Not seen: validation in middleware or in front of the service. Fields that are taken by name, one by one or by a saved
-    transformer, count as chosen; uploaded files are left alone.
+    Not seen: validation in middleware or in front of the service. Fields that are taken by name, one by one or by a
+    saved transformer, count as chosen; uploaded files are left alone.
     """
     for handler in handlers(events):
         if handler.of(*_CHECKS):

@@ -38,7 +38,8 @@ def row_wise_prediction(events: Events) -> Iterator[Match]:
 
     Fix: hand the whole frame to `predict`; in Spark a `pandas_udf`.
 
-    Not seen: a function that a frame applies to its rows; loops over plain lists, streams, and simulations whose next row depends on the last answer.
+    Not seen: a function that a frame applies to its rows; loops over plain lists, streams, and simulations whose next
+    row depends on the last answer.
     """
     if events.is_test:
         return

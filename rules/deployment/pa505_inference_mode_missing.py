@@ -25,8 +25,8 @@ from pipeaudit.rule import (
 def inference_mode_missing(events: Events) -> Iterator[Match]:
     """A service calls a PyTorch network with gradients on, or never puts it into evaluation mode.
 
-    In training mode dropout is on and batch norm mixes the requests of a batch: answers differ from those that were tested.
-    With gradients on each request keeps memory that nobody uses.
+    In training mode dropout is on and batch norm mixes the requests of a batch: answers differ from those that were
+    tested. With gradients on each request keeps memory that nobody uses.
 
     Bad:
 
@@ -62,7 +62,8 @@ def inference_mode_missing(events: Events) -> Iterator[Match]:
 
     Fix: `network.eval()` after loading, `torch.inference_mode()` around the call.
 
-    Not seen: networks without layers that care. Pipelines and model servers that set the mode themselves are left alone.
+    Not seen: networks without layers that care. Pipelines and model servers that set the mode themselves are left
+    alone.
 
     Source: Zhang et al., CAIN 2022, smell 18.
     """

@@ -14,8 +14,8 @@ from pipeaudit.rule import Confidence, Events, Iterator, Match, Related, Scope, 
 def ranking_metric_on_labels(events: Events) -> Iterator[Match]:
     """A metric that ranks or weighs scores gets hard labels.
 
-    ROC AUC, average precision and the log loss are about the scores behind the labels. On 0 and 1 a curve has one point:
-    the area is the balanced accuracy at one threshold, usually far below the model's AUC.
+    ROC AUC, average precision and the log loss are about the scores behind the labels. On 0 and 1 a curve has one
+    point: the area is the balanced accuracy at one threshold, usually far below the model's AUC.
 
     Bad:
 
@@ -43,8 +43,8 @@ def ranking_metric_on_labels(events: Events) -> Iterator[Match]:
 
     Fix: `predict_proba(X)[:, 1]`, or `decision_function(X)` where a model has no probabilities.
 
-    Not seen: labels from a model that is not known. Boosters and networks whose `predict` gives scores are left alone, as are
-    regressors and outlier scores.
+    Not seen: labels from a model that is not known. Boosters and networks whose `predict` gives scores are left alone,
+    as are regressors and outlier scores.
 
     Source: scikit-learn, metrics of classification.
     """

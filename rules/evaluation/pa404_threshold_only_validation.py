@@ -13,8 +13,8 @@ from pipeaudit.rule import Confidence, Events, Iterator, Match, Scope, Severity,
 def threshold_only_validation(events: Events) -> Iterator[Match]:
     """A binary classifier is judged at one threshold only.
 
-    F1, precision and recall say how good the cut at 0.5 is. Whether the scores rank well, and whether another cut would be
-    better, stays unknown.
+    F1, precision and recall say how good the cut at 0.5 is. Whether the scores rank well, and whether another cut
+    would be better, stays unknown.
 
     Bad:
 
@@ -37,8 +37,8 @@ def threshold_only_validation(events: Events) -> Iterator[Match]:
 
     Fix: add the area under the ROC or the precision-recall curve, or choose the threshold on validation rows.
 
-    Not seen: an operating point that somebody has fixed. Several classes are not binary, and accuracy alone has a rule of
-    its own.
+    Not seen: an operating point that somebody has fixed. Several classes are not binary, and accuracy alone has a rule
+    of its own.
 
     Source: Zhang et al., CAIN 2022, smell 22.
     """

@@ -39,8 +39,8 @@ def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
 
     Fix: `make_pipeline(StandardScaler(), model)`.
 
-    One finding for each kind of model in a program. Not seen: features that share one unit (pixels, shares, one-hot columns), and scaling by hand. Penalised linear models
-    are told as notes.
+    One finding for each kind of model in a program. Not seen: features that share one unit (pixels, shares, one-hot
+    columns), and scaling by hand. Penalised linear models are told as notes.
 
     Source: Zhang et al., CAIN 2022, smell 10.
     """

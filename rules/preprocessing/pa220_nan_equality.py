@@ -35,8 +35,9 @@ def nan_equality(events: Events) -> Iterator[Match]:
         rows = pd.read_csv("rows.csv")
         gaps = rows[rows["age"].isna()]
 
-    Fix: `isna()` and `notna()` for frames and series, `numpy.isnan` for arrays, `math.isnan` for numbers. Kind `identity`
-    (`x is np.nan`) holds for one object only and fails for a NaN that was computed; `is pd.NA` and `is pd.NaT` are right.
+    Fix: `isna()` and `notna()` for frames and series, `numpy.isnan` for arrays, `math.isnan` for numbers. Kind
+    `identity` (`x is np.nan`) holds for one object only and fails for a NaN that was computed; `is pd.NA` and `is
+    pd.NaT` are right.
 
     Not seen: NaN in a query string. `x != x` asks for NaN on purpose and is left alone.
 

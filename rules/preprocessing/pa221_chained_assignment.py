@@ -33,8 +33,8 @@ def chained_assignment(events: Events) -> Iterator[Match]:
         rows = pd.read_csv("rows.csv")
         rows.loc[rows["age"] < 0, "age"] = 0
 
-    Fix: one `.loc[rows, column]`. Kind `inplace` is a method with `inplace=True` on such a slice. Kind `chained-read` (in the
-    `smells` pack) is the same in reading, which is slower but right.
+    Fix: one `.loc[rows, column]`. Kind `inplace` is a method with `inplace=True` on such a slice. Kind `chained-read`
+    (in the `smells` pack) is the same in reading, which is slower but right.
 
     Not seen: a slice that got a name of its own first.
 

@@ -39,8 +39,9 @@ def discarded_dataframe_result(events: Events) -> Iterator[Match]:
 
     Fix: assign the result, `rows = rows.dropna()`.
 
-    Not seen: `append` on a series; calls of a function of the repository's own, which may have been meant for its side effects. The last line of a
-    notebook cell shows its value and is left alone, as is a call that a test expects to fail.
+    Not seen: `append` on a series; calls of a function of the repository's own, which may have been meant for its side
+    effects. The last line of a notebook cell shows its value and is left alone, as is a call that a test expects to
+    fail.
 
     Source: Zhang et al., CAIN 2022, smell 7.
     """

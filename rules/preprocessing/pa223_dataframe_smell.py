@@ -41,11 +41,11 @@ def dataframe_smell(events: Events) -> Iterator[Match]:
         rows = pd.read_csv("rows.csv")
         rows["total"] = rows["price"] * rows["pieces"]
 
-    Kinds: `row-iteration` (a loop over rows, or a function applied row by row), `row-iteration-write` (the loop writes into
-    the rows or the frame: what is written into a row is lost), `empty-column` (a new column of zeros or empty strings,
-    which can't be told from values; use NA), `implicit-merge` (a merge that names no key or no `how`), `values-attribute`
-    (`to_numpy()` says which type comes out), `append-in-loop` (each round copies the whole frame; collect the parts in a
-    list and concatenate once).
+    Kinds: `row-iteration` (a loop over rows, or a function applied row by row), `row-iteration-write` (the loop writes
+    into the rows or the frame: what is written into a row is lost), `empty-column` (a new column of zeros or empty
+    strings, which can't be told from values; use NA), `implicit-merge` (a merge that names no key or no `how`),
+    `values-attribute` (`to_numpy()` says which type comes out), `append-in-loop` (each round copies the whole frame;
+    collect the parts in a list and concatenate once).
 
     Not seen: whether the body of a loop could be one expression over columns.
 

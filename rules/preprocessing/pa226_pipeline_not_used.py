@@ -25,7 +25,8 @@ from pipeaudit.rule import (
 def pipeline_not_used(events: Events) -> Iterator[Match]:
     """A transformer and the model that it feeds are fitted apart, where one pipeline would hold both.
 
-    Two objects have to be fitted on the same rows, saved together and applied in the same order, wherever the model goes.
+    Two objects have to be fitted on the same rows, saved together and applied in the same order, wherever the model
+    goes.
 
     Bad:
 
@@ -49,7 +50,8 @@ def pipeline_not_used(events: Events) -> Iterator[Match]:
 
     Fix: `make_pipeline(transformer, model)`.
 
-    Not seen: transformed rows that are needed for something else. A transformer that feeds several models is left alone.
+    Not seen: transformed rows that are needed for something else. A transformer that feeds several models is left
+    alone.
 
     Source: dslinter, pipeline-not-used.
     """

@@ -30,8 +30,8 @@ _CHECKS = re.compile(r"sha256|sha512|md5|blake2|hexdigest|checksum|verify|signat
 def unsafe_remote_load(events: Events) -> Iterator[Match]:
     """Something that was downloaded or sent in is unpickled.
 
-    Unpickling runs code that the file names. Whoever controls the server, the connection or the request runs commands on
-    this machine.
+    Unpickling runs code that the file names. Whoever controls the server, the connection or the request runs commands
+    on this machine.
 
     Bad:
 
@@ -49,8 +49,8 @@ def unsafe_remote_load(events: Events) -> Iterator[Match]:
 
     Fix: a format that holds no code (safetensors, ONNX, skops), or compare a hash before loading.
 
-    Not seen: files that another program downloaded. Files of the project's own pipeline are told by `unsafe-model-format`;
-    a hash or signature that is checked before counts.
+    Not seen: files that another program downloaded. Files of the project's own pipeline are told by
+    `unsafe-model-format`; a hash or signature that is checked before counts.
 
     Source: EU AI Act, Article 15(5); SSDF PW.5.
     """

@@ -38,8 +38,8 @@ def unpinned_model_download(project: Project) -> Iterator[Match]:
 
     Fix: `revision="<commit>"`. One finding for each model in a file.
 
-    Not seen: names that come from variables which are not known. Local paths, and weights that are enumerated by version,
-    are left out.
+    Not seen: names that come from variables which are not known. Local paths, and weights that are enumerated by
+    version, are left out.
 
     Source: SSDF PW.4; EU AI Act, Annex IV 2(a).
     """

@@ -67,8 +67,7 @@ _PLACEHOLDER = re.compile(
     r"x{3,}|\*{2,}|\.{3}|change.?(?:me|this)|example|your|dummy|fake|placeholder|todo|redacted|insert|sample|replace"
     r"|default|^(?:none|null|true|false|test\w{0,6}|password\d*|passw0rd|secret|token|key|admin|root|user|guest|postgres|mysql"
     r"|airflow|mlflow|minio|minioadmin|minio123|prefect|foo\w*|bar|string|str|qwerty|letmein|anonymous)$|12345|abcde|secret.?key"
-    r"|my.?(?:secret|token|key|password)|<|>|\$|\{|\}|%\(|\[|\(",
-    re.IGNORECASE,
+    r"|my.?(?:secret|token|key|password)|<|>|\$|\{|\}|%\(|\[|\(", re.IGNORECASE,
 )
 _REFERENCE = re.compile(
     r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|^(?:https?|s3|gs|file|arn|projects)[:/]|^[\w-]+(?:/[\w.-]+)+$|^(?:\.{0,2}/|~)"
@@ -92,8 +91,8 @@ _LARGEST = 1_000_000
 def hardcoded_credential(project: Project) -> Iterator[Match]:
     """A password, token or key is written into the repository.
 
-    Whoever can read the repository, its history, an image built from it or a notebook's saved output can use it. Removing
-    the line does not take it out of the history: it has to be revoked.
+    Whoever can read the repository, its history, an image built from it or a notebook's saved output can use it.
+    Removing the line does not take it out of the history: it has to be revoked.
 
     Bad:
 

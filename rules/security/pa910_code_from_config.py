@@ -55,8 +55,9 @@ def code_from_config(events: Events) -> Iterator[Match]:
 
     Fix: an allow-list, and argument lists instead of a shell.
 
-    A text whose origin is not known is told with low confidence. Not seen: texts that pass through several functions. Hydra's `instantiate` on the repository's own configuration, and
-    templates of an orchestrator, are meant to be used so.
+    A text whose origin is not known is told with low confidence. Not seen: texts that pass through several functions.
+    Hydra's `instantiate` on the repository's own configuration, and templates of an orchestrator, are meant to be used
+    so.
 
     Source: SSDF PW.5.
     """

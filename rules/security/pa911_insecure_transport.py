@@ -41,13 +41,13 @@ def insecure_transport(project: Project) -> Iterator[Match]:
 
         rows = requests.get("https://data.acme.io/rows.json", timeout=10).json()
 
-    Kinds: `clear-text` (`http://` to a host that is not local), `unverified` (`verify=False` and its like, an unverified TLS
-    context, `curl -k`, `ssl_verify = false` of a DVC remote).
+    Kinds: `clear-text` (`http://` to a host that is not local), `unverified` (`verify=False` and its like, an
+    unverified TLS context, `curl -k`, `ssl_verify = false` of a DVC remote).
 
     Fix: https, and the certificate of your own authority in the trust store (`verify="ca.pem"`).
 
-    Not seen: addresses that come from the environment. Local hosts, private networks, and names that only exist inside a
-    cluster or a compose file are left out.
+    Not seen: addresses that come from the environment. Local hosts, private networks, and names that only exist inside
+    a cluster or a compose file are left out.
 
     Source: SSDF PW.9; EU AI Act, Article 15(5).
     """

@@ -45,8 +45,8 @@ def unseeded_split(events: Events) -> Iterator[Match]:
 
     Fix: pass the seed from the configuration: `random_state`, `generator` or `seed`.
 
-    Not seen: a shuffle and a cut by hand (`unseeded-framework` speaks of the shuffle). A global seed set earlier in the same
-    program governs the split, and nothing is said; so is a split in test code.
+    Not seen: a shuffle and a cut by hand (`unseeded-framework` speaks of the shuffle). A global seed set earlier in
+    the same program governs the split, and nothing is said; so is a split in test code.
 
     Source: Zhang et al., CAIN 2022, smell 14.
     """

@@ -27,8 +27,8 @@ _OWN_SEED = frozenset({"numpy", "own", "python"})
 def unseeded_estimator(events: Events) -> Iterator[Match]:
     """Estimators that draw random numbers are made without a seed, and no global seed stands before them.
 
-    Trees, initial weights and samples differ in each run, and so do the scores. One finding for each program, at the first
-    such estimator.
+    Trees, initial weights and samples differ in each run, and so do the scores. One finding for each program, at the
+    first such estimator.
 
     Bad:
 
@@ -48,8 +48,8 @@ def unseeded_estimator(events: Events) -> Iterator[Match]:
 
     Fix: pass the seed from the configuration.
 
-    Not seen: an estimator inside another one that hands its seed down. Settings under which nothing is drawn are known for
-    the common libraries.
+    Not seen: an estimator inside another one that hands its seed down. Settings under which nothing is drawn are known
+    for the common libraries.
 
     Source: Zhang et al., CAIN 2022, smell 14.
     """

@@ -28,8 +28,8 @@ _NAMES = {"numpy": "NumPy", "python": "random", "torch": "PyTorch", "tf": "Tenso
 def unseeded_framework(events: Events) -> Iterator[Match]:
     """A training program draws random numbers from a framework whose seed is never set.
 
-    Initial weights, shuffles and dropout differ in each run: a result can't be repeated, and a change can't be told from
-    luck. One finding for each program, with all frameworks that lack a seed.
+    Initial weights, shuffles and dropout differ in each run: a result can't be repeated, and a change can't be told
+    from luck. One finding for each program, with all frameworks that lack a seed.
 
     Bad:
 
@@ -54,8 +54,8 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
             torch.nn.functional.mse_loss(model(features), target).backward()
             optimizer.step()
 
-    Fix: seed each framework before its first use: `torch.manual_seed`, `keras.utils.set_random_seed`, `numpy.random.seed`,
-    `random.seed`, or one call that does it for all (`seed_everything`).
+    Fix: seed each framework before its first use: `torch.manual_seed`, `keras.utils.set_random_seed`,
+    `numpy.random.seed`, `random.seed`, or one call that does it for all (`seed_everything`).
 
     Not seen: a seed that a launcher or a configuration sets outside the program. Modules that only define models are no
     training programs. A script that draws but trains nothing gets a note.

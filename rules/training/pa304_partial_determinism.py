@@ -47,14 +47,15 @@ def partial_determinism(events: Events) -> Iterator[Match]:
         random.shuffle(files)
         train, test = files[:800], files[800:]
 
-    Kinds: `unsorted-listing` (the order of a folder's files depends on the machine), `hash-order` (so does that of a set of
-    strings), `dataloader-workers` (worker processes that draw from NumPy or `random` need a `worker_init_fn`, and
-    the shuffle a `generator`), `cudnn-benchmark` (cuDNN chooses other kernels in each run), `no-deterministic-algorithms`
-    (PyTorch trains with a seed and may still add in another order).
+    Kinds: `unsorted-listing` (the order of a folder's files depends on the machine), `hash-order` (so does that of a
+    set of strings), `dataloader-workers` (worker processes that draw from NumPy or `random` need a `worker_init_fn`,
+    and the shuffle a `generator`), `cudnn-benchmark` (cuDNN chooses other kernels in each run),
+    `no-deterministic-algorithms` (PyTorch trains with a seed and may still add in another order).
 
     Fix: sort listings and sets; pass `generator` and `worker_init_fn`; `torch.use_deterministic_algorithms(True)`.
 
-    Not seen: whether the difference matters. PyTorch seeds its own generator in each worker, and speed may be worth more.
+    Not seen: whether the difference matters. PyTorch seeds its own generator in each worker, and speed may be worth
+    more.
 
     Source: Zhang et al., CAIN 2022, smells 13 and 14; PyTorch, reproducibility.
     """

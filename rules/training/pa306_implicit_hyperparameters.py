@@ -50,8 +50,8 @@ def implicit_hyperparameters(project: Project) -> Iterator[Match]:
         rows = pd.read_csv("rows.csv")
         model = RandomForestClassifier(n_estimators=300, max_depth=8).fit(rows.drop(columns="churned"), rows["churned"])
 
-    Kinds: `defaults` (no setting at all, or the main one left out), `inline` (a literal in the code although the program
-    reads a configuration file that has a key of this name).
+    Kinds: `defaults` (no setting at all, or the main one left out), `inline` (a literal in the code although the
+    program reads a configuration file that has a key of this name).
 
     Fix: name the important ones in the configuration.
 

@@ -30,7 +30,8 @@ _TRACKING = frozenset("track_run artifact_put register promote deploy".split())
 def untracked_model_overwrite(project: Project) -> Iterator[Match]:
     """Training saves the model to one fixed path, and nothing keeps the one that was there.
 
-    The next run replaces it. Nobody can go back to the model that worked, or say which data and code made the one in use.
+    The next run replaces it. Nobody can go back to the model that worked, or say which data and code made the one in
+    use.
 
     Bad:
 
@@ -53,10 +54,11 @@ def untracked_model_overwrite(project: Project) -> Iterator[Match]:
             model = LogisticRegression().fit(rows.drop(columns="churned"), rows["churned"])
             mlflow.sklearn.log_model(model, name="model")
 
-    Fix: log the model to a tracker or registry, make it an output of a DVC stage, or put a run id or date into its path.
+    Fix: log the model to a tracker or registry, make it an output of a DVC stage, or put a run id or date into its
+    path.
 
-    Not seen: a bucket with versioning behind a local path. Tests and examples are left out; in a notebook it is a note, since
-    studies are not served. A path with a part that is not known counts as versioned.
+    Not seen: a bucket with versioning behind a local path. Tests and examples are left out; in a notebook it is a
+    note, since studies are not served. A path with a part that is not known counts as versioned.
     """
     if project.profile == "library":
         return

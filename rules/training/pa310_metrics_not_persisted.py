@@ -35,7 +35,8 @@ _KEEPING_EFFECTS = ("writes", "save", "log", "register", "promote", "validate")
 def metrics_not_persisted(events: Events) -> Iterator[Match]:
     """The scores of a trained model are printed and kept nowhere.
 
-    Once the terminal is closed nobody can say how good the model was, compare it with the next one, or stop a worse one.
+    Once the terminal is closed nobody can say how good the model was, compare it with the next one, or stop a worse
+    one.
 
     Bad:
 
@@ -65,8 +66,8 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
 
     Fix: write a metrics file, log to a tracker, or compare with a threshold that can fail.
 
-    Not seen: notebooks, where the output is kept with the cell. A score that goes into a call that is not known counts as
-    kept, and so do trackers that log by themselves.
+    Not seen: notebooks, where the output is kept with the cell. A score that goes into a call that is not known counts
+    as kept, and so do trackers that log by themselves.
     """
     if events.is_notebook or events.is_test:
         return

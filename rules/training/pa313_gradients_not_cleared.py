@@ -13,8 +13,8 @@ from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, 
 def gradients_not_cleared(events: Events) -> Iterator[Match]:
     """A loop calls `backward()` and steps the optimizer each time, and nothing clears the gradients between.
 
-    `backward()` adds to the gradients that are there. Without `zero_grad()` each step follows the sum of all gradients so
-    far, and training drifts or diverges.
+    `backward()` adds to the gradients that are there. Without `zero_grad()` each step follows the sum of all gradients
+    so far, and training drifts or diverges.
 
     Bad:
 
@@ -41,8 +41,8 @@ def gradients_not_cleared(events: Events) -> Iterator[Match]:
 
     Fix: `optimizer.zero_grad()` before `backward()`.
 
-    Not seen: a step behind a condition, which may accumulate on purpose; engines that clear by themselves (DeepSpeed); a
-    closure that is handed to the step.
+    Not seen: a step behind a condition, which may accumulate on purpose; engines that clear by themselves (DeepSpeed);
+    a closure that is handed to the step.
 
     Source: Zhang et al., CAIN 2022, smell 20.
     """

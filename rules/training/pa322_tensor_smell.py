@@ -45,11 +45,11 @@ def tensor_smell(events: Events) -> Iterator[Match]:
             tf.keras.backend.clear_session()
             model = tf.keras.Sequential([tf.keras.layers.Dense(depth + 1)])
 
-    Kinds: `unmasked-invalid` (the logarithm of a value that may be zero: clamp it, or add an epsilon), `broadcast-tile`
-    (tiling before an operation that would broadcast), `tensor-array` (a tensor that grows by concatenation in a loop: fill a
-    TensorArray or a list), `loop-accumulation` (elements added up one by one where one reduction does it), `np-dot-matmul`
-    (`numpy.dot` of two matrices: `@` says what is meant), `models-in-loop` (Keras keeps every model of the session until
-    `clear_session`).
+    Kinds: `unmasked-invalid` (the logarithm of a value that may be zero: clamp it, or add an epsilon),
+    `broadcast-tile` (tiling before an operation that would broadcast), `tensor-array` (a tensor that grows by
+    concatenation in a loop: fill a TensorArray or a list), `loop-accumulation` (elements added up one by one where one
+    reduction does it), `np-dot-matmul` (`numpy.dot` of two matrices: `@` says what is meant), `models-in-loop` (Keras
+    keeps every model of the session until `clear_session`).
 
     Not seen: whether a value can be zero at all; small loops.
 
