@@ -50,12 +50,22 @@ def sweep_configuration(facts: Facts) -> Iterator[Evidence]:
 
 @signal("manual-parameter-loop")
 def manual_parameter_loop(facts: Facts) -> Iterator[Evidence]:
-    """A model that is built in a loop from a setting that the loop changes."""
-    for event in facts.calls.of("construct_model", "train"):
-        if event.loops and any(
-            value.constant is MISSING and _PARAMETER.search(name) for name, value in event.arguments.items()
-        ):
-            yield Evidence(event.at, "a model is built anew for each setting", Strength.WEAK)
+    """A model that is built or trained in a loop from settings that the loop changes."""
+    for path in sorted(facts.project.programs):
+        if is_test(path):
+            continue
+        settings: dict[tuple[object, ...], set[tuple[object, ...]]] = {}
+        for event in facts.project.programs[path]:
+            if not (event.loops and {"construct_model", "train"} & set(event.roles)):
+                continue
+            if facts.is_one("no-candidates", event.name):
+                continue  # layers of a network, steps of a pipeline
+            numbers = tuple(v.constant for v in event.arguments.values() if isinstance(v.constant, int | float))
+            known = settings.setdefault(event.at.key, set())
+            known.add(numbers)
+            changing = any(v.constant is MISSING and _PARAMETER.search(n) for n, v in event.arguments.items())
+            if changing or len(known) > 1:
+                yield Evidence(event.at, "a model is built anew for each setting", Strength.WEAK)
 
 
 _PARAMETER = re.compile(

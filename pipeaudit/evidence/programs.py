@@ -212,7 +212,7 @@ def speaks_of_predictions(event: Event) -> bool:
 
 
 def _behind(facts: Facts, path: str) -> tuple[str, ...]:
-    """Modules that a program imports, directly or through others, and that load a model or predict."""
+    """Modules that a program imports, directly or through others, and that hold a model: load, train or ask it."""
     seen = {path}
     waiting = [path]
     while waiting:
@@ -220,14 +220,12 @@ def _behind(facts: Facts, path: str) -> tuple[str, ...]:
             if each not in seen and not is_test(each):
                 seen.add(each)
                 waiting.append(each)
-    return tuple(
-        each
-        for each in sorted(seen)
-        if any(
-            {"predict", "load_model"} & set(e.roles) or facts.is_one("model-loading", e.name)
-            for e in facts.calls.by_path.get(each, ())
-        )
-    )
+
+    def reaches(event: Event) -> bool:
+        named = event.name in facts.names("predicting-untyped") or facts.is_one("model-loading", event.name)
+        return named or bool({"predict", "load_model", "train"} & set(event.roles))
+
+    return tuple(each for each in sorted(seen) if any(map(reaches, facts.calls.by_path.get(each, ()))))
 
 
 def _unread(facts: Facts, path: str) -> str:
