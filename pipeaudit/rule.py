@@ -36,6 +36,7 @@ from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.link.manifests import Workload, documents, services, workloads
+from pipeaudit.link.people import consents, identifiers, plain, protected, proxies
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
@@ -95,11 +96,13 @@ __all__ = [
     "Wait",
     "Workload",
     "brought_along",
+    "consents",
     "copies_across_split",
     "cycles",
     "evaluations",
     "handlers",
     "held_out",
+    "identifiers",
     "internal_leaks",
     "invocations",
     "is_example",
@@ -110,6 +113,9 @@ __all__ = [
     "leaks",
     "least",
     "overlaps",
+    "plain",
+    "protected",
+    "proxies",
     "refits",
     "requirement",
     "rule",
