@@ -236,12 +236,36 @@ def _gate(facts: Facts, found: Done) -> str:
     stages = {job.name for job in found.workflow.jobs if any(performs(facts, step, "deploys") for step in job.steps)}
     if len(stages) > 1 and found.job.needs:
         return f"the stage `{found.job.needs[0]}`"
+    earlier_stage = _stage_before_production(facts, found)
+    if earlier_stage:
+        return earlier_stage
     for workflow in facts.workflows:
         if "pull_request" in workflow.triggers and workflow.path != found.workflow.path:
             for job in workflow.jobs:
                 if any(performs(facts, step, kind) for step in job.steps for kind in ("tests", "pipeline")):
                     return f"the checks of pull requests in `{workflow.path}`"
     return ""
+
+
+_PRODUCTION = re.compile(r"prod|live|main", re.IGNORECASE)
+_BEFORE_PRODUCTION = re.compile(r"dev|stag|test|qa|uat|pre-?prod", re.IGNORECASE)
+
+
+def _stage_before_production(facts: Facts, found: Done) -> str:
+    """Another deployment, to where the release is tried first."""
+    if not _PRODUCTION.search(_target(found)):
+        return ""
+    for other in done(facts, "deploys"):
+        if _BEFORE_PRODUCTION.search(_target(other)) and not _PRODUCTION.search(_target(other)):
+            return f"the stage `{_target(other)}`"
+    return ""
+
+
+def _target(found: Done) -> str:
+    """What a workflow and its job say of where they deploy to."""
+    return (
+        f"{found.workflow.path.rpartition('/')[2].partition('.')[0]} {found.job.name} {found.job.environment}".strip()
+    )
 
 
 @signal("gitops")

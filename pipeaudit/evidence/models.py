@@ -55,10 +55,13 @@ def model_in_dvc(facts: Facts) -> Iterator[Evidence]:
 @signal("model-name-versioned")
 def model_name_versioned(facts: Facts) -> Iterator[Evidence]:
     for saved in facts.once(model_saves):
-        if _VERSIONED.search(saved.path) and not _only_folder(saved.path):
+        if _VERSIONED.search(saved.path) and not _only_folder(saved.path) and _WORD.search(saved.path):
             yield Evidence(
                 saved.event.at, f"the model's name `{saved.path[:80]}` tells its version or run", Strength.STRONG
             )
+
+
+_WORD = re.compile(r"[A-Za-z]{2,}(?![^/]*\}).*\.|/[A-Za-z]{2,}")  # something of the name is known, not only its ending
 
 
 def _only_folder(path: str) -> bool:

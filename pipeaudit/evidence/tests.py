@@ -140,6 +140,6 @@ def validation_stage(facts: Facts) -> Iterator[Evidence]:
 @signal("pipeline-smoke-run")
 def pipeline_smoke_run(facts: Facts) -> Iterator[Evidence]:
     for found in done(facts, "pipeline"):
-        words = f"{found.step.command} {found.step.name} {found.job.name} {found.workflow.path}".lower()
-        if re.search(r"smoke|--dry|sample|small|test|quick", words):
+        words = f"{found.step.command} {found.step.name} {found.job.name}".lower()
+        if re.search(r"smoke|--dry|\bsample|\bsmall|\bquick|\btest run", words):
             yield Evidence(found.step.at, f"CI runs the pipeline small: `{found.what}`", Strength.SUPPORTING)
