@@ -166,6 +166,7 @@ def test_numbers_that_python_refuses_do_no_harm() -> None:
         ('x = "a" \\\n  % b', CleanCell('x = "a" \\\n  % b')),
         ("s = 'it''s (' # (\n%who", CleanCell("s = 'it''s (' # (\npass", (Magic(2, "who", ""),))),
         (" x = 1\n y = 2", CleanCell("x = 1\ny = 2")),
+        ("x = 1\n" * 50_001, CleanCell("x = 1\n" * 50_001)),
         (">>> x = 1\n>>> if x:\n...     y = 2", CleanCell("x = 1\nif x:\n    y = 2")),
     ],
 )

@@ -50,6 +50,7 @@ _RUNS_ITS_CELL = _RUNS_ITS_LINE | {
     *("capture", "heat", "wandb", "px", "local", "spark", "pyspark", "python", "python2", "python3", "pypy", "debug"),
     *("black", "ipytest", "pytest", "run_pytest", "cache", "notify", "prof", "tb", "pycodestyle", "flake8", "skip"),
 }
+_MOST_LINES = 50_000  # nobody wrote a longer cell: it stays as it is
 _MOST_CELL_MAGICS = 4  # `%%capture` above `%%time` and the like
 _WHOLE_CELL = re.compile(r"%(md-sandbox|md|scala|fs|r|sql|sh|python)(?:[ \t]+(.*))?$")
 
@@ -75,7 +76,7 @@ class CleanCell:
 
 def clean(source: str) -> CleanCell:
     """The Python of a cell."""
-    if not _SUSPECT.search(source) and not source.startswith((" ", "\t")):
+    if source.count("\n") > _MOST_LINES or not (_SUSPECT.search(source) or source.startswith((" ", "\t"))):
         return CleanCell(source)
     return _Cleaner(source).cell(_MOST_CELL_MAGICS)
 
