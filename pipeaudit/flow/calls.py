@@ -527,6 +527,8 @@ def _mutated(
         receiver.learned = result.learned
     if result.columns is not None:
         receiver.columns = result.columns
+    if receiver.lost is not None and result.types == receiver.types:
+        receiver.lost = result.lost
     return result if entry.mutates == "always" else const(None)
 
 

@@ -184,6 +184,8 @@ def _reads(call: Call, effect: Mapping[str, Any]) -> None:
     if "config_load" in call.entry.roles:
         return
     call.result.rows = origin(call.machine, source, call.event)
+    if call.result.is_a(indexing.FRAME) and not {"usecols", "columns", "names", "index_col"} & call.ports.keys():
+        call.result.lost = frozenset()
 
 
 def origin(machine: Interpreter, source: str, event: int) -> frozenset[int]:
@@ -355,9 +357,13 @@ def _union_kind(machine: Interpreter, rows: frozenset[int]) -> str:
 def _keep_columns(call: Call, target: Value, learned: frozenset[Learned], flowed: Value, kind: str) -> None:
     """A frame that goes through a row-wise or filtering call keeps what is known of its columns."""
     source = call.receiver if call.receiver is not None and call.receiver.is_data else None
+    if source is not None and source.lost is not None and call.entry.name.rpartition(".")[2] == "pop":
+        source.lost |= frozenset(_dropped(call))
     if source is None or source.rows == NO_ROWS or not target.is_a(indexing.FRAME):
         return
     dropped = _dropped(call)
+    if source.lost is not None and call.entry.name.rpartition(".")[2] in _SAME_COLUMNS and not _drops_unknown(call, dropped):
+        target.lost = source.lost | frozenset(dropped)
     if source.overlay:
         extra = learned - flowed.learned
         extra |= flowed_from_arguments(call)
@@ -365,6 +371,20 @@ def _keep_columns(call: Call, target: Value, learned: frozenset[Learned], flowed
         target.learned = source.learned | extra
     if source.columns is not None and call.entry.name.rpartition(".")[2] not in ("merge", "join", "assign"):
         target.columns = tuple(c for c in source.columns if c not in dropped)
+
+
+_SAME_COLUMNS = frozenset(
+    """fillna dropna drop drop_duplicates sample sort_values sort_index reset_index copy head tail astype replace clip query
+    round ffill bfill interpolate infer_objects convert_dtypes nlargest nsmallest merge assign join""".split()
+)
+
+
+def _drops_unknown(call: Call, dropped: tuple[str, ...]) -> bool:
+    """Whether a call takes out columns whose names are not known."""
+    if call.entry.name.rpartition(".")[2] != "drop" or dropped:
+        return False
+    axis = call.ports.get("axis")
+    return "columns" in call.ports or (axis is not None and axis.constant not in (0, "index"))
 
 
 def _dropped(call: Call) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ class Learned(NamedTuple):
 
 
 _TEST = re.compile(
-    r"(?:^|/)(?:tests?|testing|specs?|e2e)/|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.(?:py|ipynb)$", re.IGNORECASE
+    r"(?:^|/)(?:tests?|testing|specs?|e2e)/|(?:^|/)(?:test[_-][^/]*|(?:[^/]*[_-])?tests?|conftest)\.(?:py|ipynb)$",
+    re.IGNORECASE,
 )
 
 
@@ -59,7 +60,8 @@ class Snapshot(NamedTuple):
     the statistics that went into it. `constant`: a literal, or a path with holes as `{}`, else MISSING. `identity`:
     the same number is the same object. `name`: the variable or expression it was written as. `produced`: the event
     that made it. `columns`: known column names. `target`: it is or holds the label. `output`: "label", "score",
-    "proba" or "value" for predictions. `option`: the command line option that sets it, whose default `constant` is.
+    "proba" or "value" for predictions. `lost`: columns taken out of a frame that else has all those of its file,
+    None where that is not known. `option`: the command line option that sets it, whose default `constant` is.
     `model`: identities of models whose predictions it holds. `strong`: every link to its origin is resolved.
     """
 
@@ -79,6 +81,7 @@ class Snapshot(NamedTuple):
     strong: bool = True
     same_as: tuple[int, ...] = ()
     option: str = ""
+    lost: frozenset[str] | None = None
 
     @property
     def identities(self) -> tuple[int, ...]:

@@ -279,7 +279,7 @@ def _rows_or_columns(machine: Interpreter, owner: Value, index: Value, expressio
         return made
     if expression[0] != "slice" and not index.is_data and index.mask is None and not isinstance(index.ref, Selection):
         if FRAME in owner.types:
-            made = owner.like(constant=MISSING, elements=None, mask=None)
+            made = owner.like(constant=MISSING, elements=None, mask=None, lost=None)
             if not index.is_a("list", "pandas.Index"):
                 made.types = (FRAME,) if index.is_a("list") else ()
             made.learned = owner.all_learned
@@ -317,7 +317,7 @@ def _names(index: Value) -> tuple[str, ...] | None:
 
 def columns(owner: Value, names: tuple[str, ...], single: bool = False) -> Value:
     """Columns of a frame by name, each with what was learned into it."""
-    made = owner.like(constant=MISSING, elements=None, mask=None)
+    made = owner.like(constant=MISSING, elements=None, mask=None, lost=None)
     if owner.overlay:
         learned: frozenset[Learned] = NOTHING
         for name in names:
@@ -339,6 +339,8 @@ def columns(owner: Value, names: tuple[str, ...], single: bool = False) -> Value
 def _narrow(made: Value, index: Value) -> None:
     """Keeps the columns of a two-dimensional subscript's second part, where they are named."""
     names = _names(index)
+    if not (index.types == ("slice",) and all(part.constant is None for part in (index.elements or {}).values())):
+        made.lost = None
     if names is not None:
         kept = columns(made, names, single=isinstance(index.constant, str))
         made.learned, made.overlay, made.columns, made.types = kept.learned, kept.overlay, kept.columns, kept.types
@@ -517,6 +519,10 @@ def store(machine: Interpreter, owner: Value, index: Value, value: Value, scope:
         overlay(owner, names, value.all_learned, replace=index.mask is None)
         if not owner.rows:
             owner.rows |= value.rows
+        if owner.lost:
+            owner.lost -= frozenset(names)
+        if value.produced >= 0:
+            _report_future(machine, value, names, scope, at)
         if owner.columns is not None:
             owner.columns = tuple(dict.fromkeys((*owner.columns, *names)))
         _soften(owner, value)
@@ -546,9 +552,18 @@ def overlay(owner: Value, names: tuple[str, ...], learned: frozenset[Learned], r
     owner.overlay = known
 
 
+def _report_future(machine: Interpreter, value: Value, names: tuple[str, ...], scope: Scope, at: Position) -> None:
+    """A column that is computed from later rows."""
+    made = machine.events[value.produced].detail.get("derive")
+    if isinstance(made, dict) and made.get("mix") in ("forward", "center"):
+        machine.emit(scope, at, ("future_column",), machine.events[value.produced].name, detail={"columns": names, "mix": made["mix"]})
+
+
 def drop_column(owner: Value, index: Value) -> None:
     """`del frame[name]`: what was learned into that column goes with it."""
     names = _names(index)
+    if owner.lost is not None:
+        owner.lost = owner.lost | frozenset(names) if names else None
     if names and owner.overlay:
         owner.overlay = {n: v for n, v in owner.overlay.items() if n not in names} or None
     if names and owner.columns:

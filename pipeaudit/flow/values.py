@@ -154,7 +154,8 @@ class Value:
     learned into single columns, by name, apart from `learned` for all others. `attributes` are those of an object,
     `elements` those of a tuple, list or dict (by key). `config` is the file and key path that a configuration value
     was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask` is a boolean row
-    filter: its key, and whether it is negated.
+    filter: its key, and whether it is negated. `lost`: columns that were taken out of a frame which else has all those of
+    the file it was read from; None where that is not known.
     """
 
     # Defaults stand on the class: most values need few of these, and values are made by the hundred thousand.
@@ -172,6 +173,7 @@ class Value:
     mask: tuple[str, bool] | None = None
     label = ""
     column_of: tuple[Value, str] | None = None
+    lost: frozenset[str] | None = None
 
     def __init__(
         self,
@@ -257,6 +259,7 @@ class Value:
             self.strong,
             self.same_as,
             self.label if self.label.startswith("--") else "",
+            self.lost,
         )
 
 
@@ -323,6 +326,8 @@ def join(left: Value, right: Value) -> Value:
         }
     if left.columns == right.columns:
         made.columns = left.columns
+    if left.lost is not None and right.lost is not None:
+        made.lost = left.lost | right.lost
     if left.elements is not None and right.elements is not None and left.elements.keys() == right.elements.keys():
         made.elements = {k: join(v, right.elements[k]) for k, v in left.elements.items()}
     elif left.elements is None or right.elements is None:

@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, is_example, rule
 
 _SHOWS = frozenset(
     "save_html save show save_json to_html write_html display get_html plot _repr_html_ write_report save_as_html".split()
@@ -45,7 +45,7 @@ def drift_result_ignored(events: Events) -> Iterator[Match]:
     Not seen: people who read the report on schedule. A result that goes to a tracker or a workspace is history, and a
     call that is not known counts as a use. In a notebook it is a note.
     """
-    if events.is_test:
+    if events.is_test or is_example(events.path):
         return
     for drift in events.of("drift"):
         result = drift.result if drift.result is not None and drift.result.types else drift.receiver or drift.result
@@ -53,7 +53,7 @@ def drift_result_ignored(events: Events) -> Iterator[Match]:
             continue
         identities = {result.identity, *(drift.receiver.identities if drift.receiver is not None else ())}
         uses = [event for event in events.items[drift.id + 1 :] if _uses(event, identities)]
-        if any(_decides(event) for event in uses):
+        if any(_decides(event) for event in uses) or (events.is_notebook and not uses):
             continue
         shown = uses[0].short if uses else "nothing"
         yield Match(
