@@ -236,12 +236,21 @@ def contribution_invited(facts: Facts) -> Iterator[Evidence]:
                 break
 
 
+def _lowered(facts: Facts) -> list[tuple[Section, str]]:
+    return [(section, section.body.lower()) for document in facts.documents for section in document.sections]
+
+
 def named_in_documents(facts: Facts, terms: Iterable[str]) -> Iterator[tuple[str, Evidence]]:
     """Places in documents that name one of these terms in at least a sentence."""
-    wanted = [(term, re.compile(rf"(?<![\w]){re.escape(term)}(?![\w])", re.IGNORECASE)) for term in terms]
-    for document in facts.documents:
-        for section in document.sections:
-            for term, expression in wanted:
+    lowered = facts.once(_lowered)
+    wanted = [
+        (term, re.compile(rf"(?<![\w]){re.escape(term)}(?![\w])", re.IGNORECASE))
+        for term in terms
+        if any(term.lower() in text for _, text in lowered)
+    ]
+    for section, text in lowered if wanted else ():
+        for term, expression in wanted:
+            if term.lower() in text:  # a plain search is many times cheaper than the pattern, and most sections lack it
                 found = expression.search(section.body)
                 if found and says(section, _SENTENCE):
                     yield term, Evidence(at_offset(section, found.start()), f"names `{term}`", Strength.SUPPORTING)
