@@ -40,7 +40,7 @@ def _flatten(items: list[Item], path: tuple[str, ...], before: list[int], leaves
     """Adds the leaves of a group; answers its last ones. `before`: what the whole group waits for."""
     ends: dict[str, list[int]] = {}
     waited_for: set[str] = set()
-    for item in _in_order(items):
+    for item in in_order(items):
         waited_for.update(item.after)
         earlier = [leaf for name in item.after for leaf in ends.get(name, ())] or before
         if len(leaves) >= MAX_LEAVES:
@@ -54,7 +54,7 @@ def _flatten(items: list[Item], path: tuple[str, ...], before: list[int], leaves
     return list(dict.fromkeys(last))
 
 
-def _in_order(items: list[Item]) -> list[Item]:
+def in_order(items: list[Item]) -> list[Item]:
     """Items after what they wait for, else as they stand; those on a cycle as they stand."""
     by_name = {item.name: item for item in items}
     ordered: dict[str, Item] = {}

@@ -110,13 +110,18 @@ class _Chained(Model):
                 for task in _tasks(leaf):
                     if task is not self.task:
                         self.task.before[task] = None
-        elif self.name in ("set_display_name", "set_name") and (
-            name := text_of(call.argument(0, "name", default=None))
-        ):
+        else:
+            self._configured_by(call)
+        if self.name in ("set_display_name", "set_name") and (name := text_of(call.argument(0, "name", default=None))):
             self.task.component = _Component(self.task.component.name, self.task.component.function, name)
         elif self.name == "apply" and call.args:
             call.evaluator.call(call.args[0], [self.task], node=call.node)
         return self.task
+
+    def _configured_by(self, call: Call) -> None:
+        """A setting that another task's output gives is an input too."""
+        for leaf in carried(*call.values):
+            self.task.before.update(dict.fromkeys(task for task in _tasks(leaf) if task is not self.task))
 
     def attribute(self, name: str, evaluator: Evaluator) -> Value:
         """v1 tasks have parts such as `task.container` whose methods configure them too."""
@@ -186,7 +191,7 @@ class _Group(Model):
     kind: str
     producers: list[_Task]
     item: Value = None
-    exit_task: _Task | None = None
+    exit_tasks: list[_Task] = field(default_factory=list)
     members: list[_Task] = field(default_factory=list)
     depth: int = 0
 
@@ -328,10 +333,18 @@ class _Kubeflow(Library):
         if last in ("ParallelFor", "SubGraph"):
             return self._loop(call)
         if last == "ExitHandler":
-            exits = [task for value in call.values for leaf in carried(value) for task in _tasks(leaf)]
-            return self._grouped(_Group(self, last, [], exit_task=exits[0] if exits else None))
+            exits = call.argument(0, "exit_task", "exit_op", default=None)
+            first = (
+                _roots(exits.built.tasks)
+                if isinstance(exits, _Nested)
+                else [t for leaf in carried(exits) for t in _tasks(leaf)]
+            )
+            return self._grouped(_Group(self, last, [], exit_tasks=first))
         if last in ("OneOf", "Collected"):
             return unknown(*call.values)
+        task = call.argument(0, "task", default=None)
+        if isinstance(task, _Task):  # kfp.kubernetes configures a task by functions
+            return _Chained(task, last).call(call)
         return NOT_KNOWN
 
     def component(self, function: Value, call: Call) -> Value:
@@ -482,8 +495,8 @@ def _wait_for_groups(built: _Built) -> None:
         producers = [task for task in group.producers if task not in group.members]
         for task in _roots(group.members):
             task.before.update(dict.fromkeys(producers))
-        if group.exit_task is not None:
-            group.exit_task.before.update(dict.fromkeys(_leaves(group.members)))
+        for task in group.exit_tasks:
+            task.before.update(dict.fromkeys(_leaves(group.members)))
 
 
 def _sanitized(name: str) -> str:
