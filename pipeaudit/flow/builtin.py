@@ -173,6 +173,14 @@ def _reduce(machine: Interpreter, arguments: list[Value], keywords: dict[str, Va
     return made
 
 
+def _best(machine: Interpreter, arguments: list[Value], keywords: dict[str, Value]) -> Value:
+    """max, min: among scores a choice."""
+    first = _first(arguments)
+    if len(first.metrics) > 1 and len(arguments) == 1 and machine.current is not None:
+        machine.emit(machine.current, machine.position, ("choice",), "max", {"of": first.snapshot()})
+    return _reduce(machine, arguments, keywords)
+
+
 def _plain_result(kind: str) -> Callable[[Interpreter, list[Value], dict[str, Value]], Value]:
     def make(machine: Interpreter, arguments: list[Value], keywords: dict[str, Value]) -> Value:
         return Value((kind,) if kind else ())
@@ -252,8 +260,8 @@ _CALLS: dict[str, _Handler] = {
     "reversed": _ordered,
     "iter": _same,
     "sum": _reduce,
-    "max": _reduce,
-    "min": _reduce,
+    "max": _best,
+    "min": _best,
     "any": _plain_result("bool"),
     "all": _plain_result("bool"),
     "isinstance": _plain_result("bool"),

@@ -1,0 +1,101 @@
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+
+_ALIGNS = frozenset({"reindex", "align", "reindex_like"})
+
+
+@rule(
+    "PA215",
+    Severity.ERROR,
+    ceiling=Confidence.MEDIUM,
+    stage=StageKind.PREPROCESSING,
+    controls=("PRP-2", "TRB-2"),
+    kinds=("unknown-category",),
+    scope=Scope.FILE,
+)
+def inconsistent_category_encoding(events: Events) -> Iterator[Match]:
+    """Categories get their codes or columns separately on training and on test rows.
+
+    A category that one side lacks shifts the codes of all others, or the columns: the same value means something else to
+    the model.
+
+    Bad:
+
+        import pandas as pd
+        from sklearn.model_selection import train_test_split
+
+        train, test = train_test_split(pd.read_csv("rows.csv"), random_state=0)
+        train = pd.get_dummies(train)
+        test = pd.get_dummies(test)
+
+    Good:
+
+        import pandas as pd
+        from sklearn.model_selection import train_test_split
+        from sklearn.preprocessing import OneHotEncoder
+
+        train, test = train_test_split(pd.read_csv("rows.csv"), random_state=0)
+        encoder = OneHotEncoder(handle_unknown="ignore").fit(train)
+        train, test = encoder.transform(train), encoder.transform(test)
+
+    Kind `unknown-category`: a fitted one-hot encoder that is saved and fails on a category it has not seen.
+
+    Fix: one encoder, fitted on the training rows, with `handle_unknown`; or `reindex` to the training columns.
+
+    Not seen: categories that are fixed by the type of a column.
+    """
+    if events.is_test:
+        return
+    aligned = {
+        t
+        for event in events
+        if event.short in _ALIGNS
+        for value in (event.receiver, event.result)
+        if value
+        for t in value.rows
+    }
+    encodings = [event for event in events if _encodes(event)]
+    told: set[int] = set()
+    for later in encodings:
+        for earlier in encodings:
+            if earlier.id >= later.id or later.id in told or earlier.name != later.name:
+                continue
+            one, two = _rows(earlier), _rows(later)
+            if one and two and events.rows.disjoint(one, two) and not (aligned & (one | two)):
+                told.add(later.id)
+                yield Match(
+                    later.at,
+                    f"`{later.short}` gives these rows other codes or columns than those at line {earlier.at.line}",
+                    confidence=Confidence.MEDIUM,
+                    related=(Related(earlier.at, "the other part is encoded here"),),
+                    fix="Fit one encoder on the training rows and apply it to both.",
+                    symbol=later.function,
+                )
+    yield from _unknown(events)
+
+
+def _encodes(event: Event) -> bool:
+    """A function that makes codes from the very rows it gets, with nothing fitted before."""
+    if "encode" not in event.roles or event.result is None:
+        return False
+    return event.effect("derive").get("mix") == "all" and not event.effect("apply")
+
+
+def _rows(event: Event) -> frozenset[int]:
+    values = [event.receiver, *event.arguments.values()]
+    return next((value.rows for value in values if value is not None and value.rows), frozenset())
+
+
+def _unknown(events: Events) -> Iterator[Match]:
+    saved = any("save_model" in event.roles for event in events)
+    for event in events:
+        if "encode" in event.roles and event.short == "OneHotEncoder" and saved and "**" not in event.arguments:
+            if "handle_unknown" not in event.arguments and "drop" not in event.arguments:
+                yield Match(
+                    event.at,
+                    "the saved encoder fails on a category that it has not seen",
+                    kind="unknown-category",
+                    confidence=Confidence.MEDIUM,
+                    severity=Severity.WARNING,
+                    fix='Pass handle_unknown="ignore" or "infrequent_if_exist".',
+                    symbol=event.function,
+                )
