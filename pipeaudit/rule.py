@@ -37,6 +37,7 @@ from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.link.manifests import Workload, documents, services, workloads
 from pipeaudit.link.people import consents, identifiers, plain, protected, proxies
+from pipeaudit.link.switches import DeadBranch, dead_branches
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
@@ -59,6 +60,7 @@ __all__ = [
     "ConfigNode",
     "ConfigRead",
     "Cycle",
+    "DeadBranch",
     "Document",
     "Edge",
     "Environment",
@@ -198,6 +200,10 @@ class Project:
     def services(self) -> list[Workload]:
         """What compose files run."""
         return list(services(self.repository))
+
+    def dead_branches(self, path: str) -> list[DeadBranch]:
+        """Branches of a module that its own constants turn off."""
+        return dead_branches(path, self.repository.text(path)) if path.endswith(".py") else []
 
     def lost_names(self, path: str) -> list[LostName]:
         """Names that a notebook uses before a cell makes them."""
