@@ -62,8 +62,9 @@ def selective_test_filtering(events: Events) -> Iterator[Match]:
             continue
         above = {a for token in evaluation.rows for a in events.rows.ancestors(token)}
         for token in sorted(above):
-            sampling = events.with_id(events.rows[token].event)
-            if sampling is None or sampling.id in told or not _balances(sampling, token, events):
+            how, _, identifier = events.rows[token].complement.partition("|")
+            sampling = events.with_id(int(identifier)) if how == "call" else None
+            if sampling is None or sampling.id in told or not _balances(sampling):
                 continue
             told.add(sampling.id)
             yield Match(
@@ -76,10 +77,6 @@ def selective_test_filtering(events: Events) -> Iterator[Match]:
             )
 
 
-def _balances(event: Event, token: int, events: Events) -> bool:
+def _balances(event: Event) -> bool:
     """Whether a sampler took rows away by their label."""
-    return (
-        "resample" in event.roles
-        and events.rows[token].kind == "sub"
-        and event.effect("derive").get("rows") == "subset"
-    )
+    return "resample" in event.roles and event.effect("derive").get("rows") == "subset"
