@@ -114,6 +114,15 @@ def assess(
     )
 
 
+def unsound(case: Known, config: Config, rules: Path, as_of: str) -> tuple[Problem, ...]:
+    """What is wrong with the register of attestations, for the rule that tells of it."""
+    names = (config.attestations,) if config.attestations else attestations.FILES
+    if not any(name in case.project.repository for name in names):
+        return ()
+    ids = [item.id for item in checklist.load(rules / "controls.yaml").items]
+    return _register(case, config, as_of, ids, []).problems
+
+
 def _register(
     case: Known, config: Config, as_of: str, controls: Collection[str], problems: list[Problem]
 ) -> attestations.Register:

@@ -66,7 +66,8 @@ def audit(
     this = identity.subject(request, found)
     problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
     unread = frozenset(problem.path for problem in problems)
-    judged = _judged(request, selection, case.project, texts, unread, this.as_of, clock)
+    project = replace(case.project, register=assessment.unsound(case, request.config, rules, this.as_of))
+    judged = _judged(request, selection, project, texts, unread, this.as_of, clock)
     problems += judged.stopped
     shown = [finding for finding in judged.open if _is_shown(request, finding)]
     known = _baseline(request)

@@ -40,7 +40,7 @@ from pipeaudit.link.people import consents, identifiers, plain, protected, proxi
 from pipeaudit.link.switches import DeadBranch, dead_branches
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.control import Evidence, Strength
-from pipeaudit.model.finding import Confidence, Match, Related, Severity, least
+from pipeaudit.model.finding import Confidence, Match, Problem, Related, Severity, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.model.suppression import Suppression
@@ -79,6 +79,7 @@ __all__ = [
     "NotebookFile",
     "Origin",
     "PipelineGraph",
+    "Problem",
     "Program",
     "Project",
     "Related",
@@ -140,7 +141,8 @@ class Project:
 
     `programs`: the events of each Python program and notebook, by path. `profile`: full, training, service, study,
     library, platform or none (the project profiles of the checklist). `suppressions` are known to rules of scope NOTES
-    only. `signals` gives what speaks for a control, by the ids of rules/signals.yaml.
+    only. `signals` gives what speaks for a control, by the ids of rules/signals.yaml;
+    `register` what is wrong with the file of attestations.
     """
 
     programs: dict[str, Events]
@@ -149,6 +151,7 @@ class Project:
     profile: str = "none"
     suppressions: tuple[Suppression, ...] = ()
     signals: Callable[[str], tuple[Evidence, ...]] = no_evidence
+    register: tuple[Problem, ...] = ()
 
     def events(self, *roles: str) -> Iterator[Event]:
         """Events with these roles in all programs, by path."""
