@@ -107,6 +107,39 @@ def orchestrator_artifacts(facts: Facts) -> Iterator[Evidence]:
 _KEEPERS = frozenset(("tfx", "zenml", "metaflow", "flyte", "kfp", "vertex", "kubeflow", "pachyderm"))
 
 
+# What Kedro's catalogue keeps where, by the data set's type.
+_KEPT = {
+    "catalog-keeps-metrics": re.compile(
+        r"MetricsData|MetricHistory|MetricData|tracking\.|Neptune\w*Metric", re.IGNORECASE
+    ),
+    "catalog-keeps-models": re.compile(r"Mlflow\w*Model|NeptuneModel|wandb\w*Model", re.IGNORECASE),
+    "catalog-keeps-runs": re.compile(r"kedro_mlflow|kedro_neptune|kedro_wandb|tracking\.", re.IGNORECASE),
+}
+
+
+@signal("catalog-keeps-metrics")
+def catalog_keeps_metrics(facts: Facts) -> Iterator[Evidence]:
+    return _kept(facts, "catalog-keeps-metrics", "metrics")
+
+
+@signal("catalog-keeps-models")
+def catalog_keeps_models(facts: Facts) -> Iterator[Evidence]:
+    return _kept(facts, "catalog-keeps-models", "models")
+
+
+@signal("catalog-keeps-runs")
+def catalog_keeps_runs(facts: Facts) -> Iterator[Evidence]:
+    return _kept(facts, "catalog-keeps-runs", "run's outputs")
+
+
+def _kept(facts: Facts, name: str, what: str) -> Iterator[Evidence]:
+    for each in facts.evidence("data-catalog-file"):
+        for document in facts.nodes(each.at.path):
+            for key, body in document.entries:
+                if _KEPT[name].search(body.get("type").text):
+                    yield Evidence(key.at, f"the catalogue keeps `{key.raw}` among the {what}")
+
+
 @signal("tracked-lineage")
 def tracked_lineage(facts: Facts) -> Iterator[Evidence]:
     """A run that names the version of the data it used."""

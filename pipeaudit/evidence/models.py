@@ -17,6 +17,7 @@ from pipeaudit.evidence.signal import signal
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind
+from pipeaudit.read.node import Node
 
 _VERSIONED = re.compile(
     r"\{[^}]*\}|\$\{[^}]*(?:now|run|version|date|time)[^}]*\}|v\d+(?:\.\d+)*\b|\d{4}-?\d{2}-?\d{2}|%Y", re.IGNORECASE
@@ -81,6 +82,19 @@ def model_in_artifact_store(facts: Facts) -> Iterator[Evidence]:
             yield each
 
 
+def catalogue_models(facts: Facts) -> tuple[Node, ...]:
+    """Entries of Kedro's catalogue that keep a model in a file."""
+    return tuple(
+        body
+        for each in facts.evidence("data-catalog-file")
+        for document in facts.nodes(each.at.path)
+        for key, body in document.entries
+        if is_model(body.get("filepath").text)
+        and re.search(r"model|classif|regress", f"{key.raw} {body.get('filepath').text}")
+        and not _TRANSFORMER.search(key.raw)
+    )
+
+
 def _fixed(facts: Facts) -> list[Saved]:
     """Saves to a path that is the same in every run and that no tool versions."""
     versioned = {
@@ -115,6 +129,10 @@ def model_overwritten(facts: Facts) -> Iterator[Evidence]:
         "model-registered", "model-registered-on-log", "model-in-dvc", "model-logged-to-run", "model-in-artifact-store"
     ):
         return
+    for entry in facts.once(catalogue_models):
+        if not entry.get("versioned").boolean:
+            path = entry.get("filepath")
+            yield Evidence(path.at, f"every run overwrites `{path.text[:80]}`", Strength.STRONG)
     for saved in _fixed(facts):
         yield Evidence(saved.event.at, f"every run overwrites `{saved.path[:80]}`", Strength.STRONG)
 
@@ -136,7 +154,8 @@ def model_committed(facts: Facts) -> Iterator[Evidence]:
 @signal("model-not-kept")
 def model_not_kept(facts: Facts) -> Iterator[Evidence]:
     """Models are trained and not written anywhere: nothing is overwritten, and nothing has a version."""
-    if not facts.once(model_saves) and facts.once(train_events) and not facts.shows("model-committed"):
+    kept = bool(facts.once(model_saves)) or bool(facts.once(catalogue_models))
+    if not kept and facts.once(train_events) and not facts.shows("model-committed"):
         yield Evidence(facts.once(train_events)[0].at, "the model is trained and not kept in a file", Strength.WEAK)
     for saved in facts.once(model_saves):
         if not saved.path:

@@ -131,7 +131,12 @@ def distribution_test(facts: Facts) -> Iterator[Evidence]:
 def validation_stage(facts: Facts) -> Iterator[Evidence]:
     """A stage that validates data before training."""
     for node in facts.graph.stages():
-        if re.search(r"validate|check_data|data_check|data_quality|quality_check|expectation", node.name, re.IGNORECASE) and node.declarations:
+        if (
+            re.search(
+                r"validate|check_data|data_check|data_quality|quality_check|expectation", node.name, re.IGNORECASE
+            )
+            and node.declarations
+        ):
             yield Evidence(node.at, f"stage `{node.name}` validates", Strength.SUPPORTING)
     for each in facts.evidence("data-schema-call"):
         yield Evidence(each.at, each.what, Strength.SUPPORTING)
