@@ -1,4 +1,4 @@
-"""Engines whose pipelines are functions that call tasks: each call is a stage, a result that is handed on is an edge."""
+"""Engines whose pipelines are functions that call tasks: each call is a stage, a result handed on an edge."""
 
 from __future__ import annotations
 

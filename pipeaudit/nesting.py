@@ -1,4 +1,6 @@
-"""Pipelines inside pipelines, flattened: who waits for a group waits for its last stages, who is in it for what it waits for."""
+"""Pipelines inside pipelines, flattened: who waits for a group waits for its last stages, who is in it for what it
+waits for.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ class Item:
 
 @dataclass(slots=True)
 class Leaf:
-    """A task that runs something. `path`: the groups around it, outermost first; `after`: positions of earlier leaves."""
+    """A task that runs something. `path`: the groups around it, from outside; `after`: positions of earlier leaves."""
 
     name: str
     path: tuple[str, ...]

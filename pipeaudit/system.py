@@ -1,9 +1,9 @@
 """What a system file is written with: which files a pipeline system claims, and what it is given of them.
 
 A system is a generator of stages. It is given one of its files (`config_system`), one Python file that imports its
-package (`python_system`), or all sources at once where its pipelines lie across files (`repository_system`). It may also
-yield artifacts, to say what kind they are or where a name of its own lies, and problems: a definition that is wrong for
-its own engine.
+package (`python_system`), or all sources at once where its pipelines lie across files (`repository_system`). It may
+also yield artifacts, to say what kind they are or where a name of its own lies, and problems: a definition that is
+wrong for its own engine.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ class PythonSource:
         return node.value if isinstance(node, ast.Constant) else None
 
     def uncalled(self, evaluator: Evaluator, frame: Frame, wanted: Callable[[str], bool]) -> list[Value]:
-        """Functions and methods of the file that build pipelines but were not run: values to call with unknown arguments.
+        """Functions and methods of the file that build pipelines but were not run: values to call with unknown
+        arguments.
 
         `wanted` tells the library names whose call, or use as a decorator, makes a function one of these.
         """
@@ -186,7 +187,7 @@ class PythonSource:
         return self._names
 
 
-class bounded:
+class bounded:  # noqa: N801 # reads as a word: `with bounded(...)`
     """Inside it, a spent budget or a stack too deep ends the evaluation with a note instead of an exception."""
 
     def __init__(self, path: str, problems: list[Problem]) -> None:
@@ -231,7 +232,8 @@ def config_system(name: str, *patterns: str, containing: tuple[bytes, ...] = ())
 def python_system(
     name: str, *, package: str | tuple[str, ...], containing: tuple[bytes, ...] = ()
 ) -> Callable[[Generator], Generator]:
-    """Claims Python files and notebooks that import the package, or one of several; of these those with one of the marks.
+    """Claims Python files and notebooks that import the package, or one of several; of these those with one of the
+    marks.
 
     Pipelines in folders of tests are no pipelines of the repository.
     """

@@ -1,7 +1,8 @@
 """Every pipeline system: its fixture folder means the graph beside it.
 
 `graph.json` lists stages by name with their kind and file, and edges between them: `declared` ones as the engine has
-them, straight from stage to stage, and `observed` ones that only code shows. Artifacts are listed by who writes and reads
+them, straight from stage to stage, and `observed` ones that only code shows. Artifacts are listed by who writes and
+reads
 them. A new system adds a folder, and no code.
 """
 

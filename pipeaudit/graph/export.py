@@ -1,4 +1,6 @@
-"""The graph for other programs: DOT, Mermaid, GraphML and OpenLineage; what comes from the repository is escaped for each."""
+"""The graph for other programs: DOT, Mermaid, GraphML and OpenLineage; what comes from the repository is escaped for
+each.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,7 @@ def dot(graph: Graph) -> str:
     for stage in graph.stages:
         label = f"{_dot(stage.name)}\\n{stage.kind.value}"
         lines.append(f'  "{_dot(stage.id)}" [label="{label}", shape={_DOT_SHAPES[stage.kind]}];')
-    for artifact in graph.artifacts:
-        lines.append(f'  "{_dot(artifact.id)}" [label="{_dot(artifact.name)}", shape=note];')
+    lines += [f'  "{_dot(artifact.id)}" [label="{_dot(artifact.name)}", shape=note];' for artifact in graph.artifacts]
     for edge in graph.edges:
         style = " [style=dashed]" if edge.origin.value == "observed" else ""
         lines.append(f'  "{_dot(edge.source)}" -> "{_dot(edge.target)}"{style};')
@@ -54,8 +55,7 @@ def mermaid(graph: Graph) -> str:
     for stage in graph.stages:
         left, right = _MERMAID_SHAPES[stage.kind]
         lines.append(f'  {names[stage.id]}{left}"{_mermaid(stage.name)} ({stage.kind.value})"{right}')
-    for artifact in graph.artifacts:
-        lines.append(f'  {names[artifact.id]}("{_mermaid(artifact.name)}")')
+    lines += [f'  {names[artifact.id]}("{_mermaid(artifact.name)}")' for artifact in graph.artifacts]
     for edge in graph.edges:
         arrow = "-.->" if edge.origin.value == "observed" else "-->"
         lines.append(f"  {names[edge.source]} {arrow} {names[edge.target]}")
@@ -84,7 +84,7 @@ def graphml(graph: Graph) -> str:
 
 
 def openlineage(graph: Graph, as_of: str = "") -> str:
-    """Static lineage: one job event for each stage, with what it reads and writes; `as_of` is the day of the revision."""
+    """Static lineage: a job event for each stage, with what it reads and writes; `as_of` is the day of the revision."""
     names = {artifact.id: artifact.name for artifact in graph.artifacts}
     events = []
     for stage in graph.stages:

@@ -133,7 +133,9 @@ class PipelineGraph:
         return any(found.id == one.id for found in self.upstream(other))
 
     def order(self) -> list[Node]:
-        """An order in which the stages can run, the given order among equals; stages on a cycle come where it is entered."""
+        """An order in which the stages can run, the given order among equals; stages on a cycle come where it is
+        entered.
+        """
         waiting = {identifier: set(previous) - {identifier} for identifier, previous in self._previous.items()}
         ready = [identifier for identifier, previous in waiting.items() if not previous]
         done: dict[str, None] = {}
@@ -213,9 +215,7 @@ class PipelineGraph:
 
     def unordered_readers(self) -> list[tuple[Node, Node, ArtifactNode]]:
         """Writer, reader and artifact where one system declares both stages and no order between them."""
-        ordered: dict[str, set[str]] = defaultdict(set)
-        for earlier, laters in self._declared_next().items():
-            ordered[earlier] = laters
+        ordered = self._declared_next()
         found = []
         for artifact in self.artifacts.values():
             for writer in self.writers(artifact):
@@ -227,7 +227,9 @@ class PipelineGraph:
         return found
 
     def impact(self, path: str) -> list[Node]:
-        """What runs differently when this file changes: stages that run or read it, or are defined in it, and all after them."""
+        """What runs differently when this file changes: stages that run or read it, or are defined in it, and all
+        after them.
+        """
         touched = {node.id for node in self.nodes.values() if self._touches(node, path)}
         affected = set(touched)
         for identifier in touched:

@@ -1,11 +1,13 @@
 """Where each node is drawn: layers from left to right, few crossings, the same picture in every run.
 
-Cycles are collapsed, layers follow the longest path, long edges get a place in every layer they cross, barycentre sweeps
+Cycles are collapsed, layers follow the longest path, long edges get a place in every layer they cross, barycentre
+sweeps
 order each layer. Parts that do not hang together are laid out one below the other, lone nodes in rows.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,7 +42,9 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An edge: the points it passes, from the source's border to the target's. `kind`: forward, back (within a cycle), loop."""
+    """An edge: the points it passes, from the source's border to the target's. `kind`: forward, back (within a cycle),
+    loop.
+    """
 
     source: str
     target: str
@@ -159,7 +163,7 @@ class _Part:
                     bends += 1
             chain.append(b)
             self.chains[a, b] = chain
-            for one, other in zip(chain, chain[1:], strict=False):
+            for one, other in itertools.pairwise(chain):
                 self.after[one].append(other)
                 self.before[other].append(one)
 
@@ -220,7 +224,7 @@ class _Part:
             near = [self.y[n] + self._height(n) / 2 for n in neighbours[node]]
             wanted.append(_mean(near, self.y[node] + middle) - middle)
         downwards: list[float] = []
-        for node, y in zip(row, wanted, strict=True):
+        for y in wanted:
             least = downwards[-1] + self._height(row[len(downwards) - 1]) + _GAP_Y if downwards else y
             downwards.append(max(y, least))
         upwards = list(downwards)

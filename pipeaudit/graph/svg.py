@@ -56,13 +56,17 @@ def _picture(graph: Graph, links: Mapping[str, str], style: str) -> str:
     named = 'role="img" aria-labelledby="pipeline-title pipeline-desc"'
     outer, inner = ('role="group" aria-labelledby="pipeline-title"', named) if links else (named, "")
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pipeline" {outer} viewBox="0 0 {_n(drawn.width)} '
-        f'{_n(drawn.height)}" width="{_n(drawn.width)}" height="{_n(drawn.height)}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="pipeline" {outer} viewBox="0 0 {_n(drawn.width)} '
+            f'{_n(drawn.height)}" width="{_n(drawn.width)}" height="{_n(drawn.height)}">'
+        ),
         '<title id="pipeline-title">The pipeline\'s stages</title>',
         f'<desc id="pipeline-desc">{_text(_description(graph, drawn))}</desc>',
         style,
-        '<defs><marker id="pipeline-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-        'orient="auto-start-reverse"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>',
+        (
+            '<defs><marker id="pipeline-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+            'orient="auto-start-reverse"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>'
+        ),
         f"<g {inner}>".replace(" >", ">"),
         *(_edge(route, edges[route.source, route.target]) for route in drawn.routes),
         "</g>",
@@ -166,7 +170,9 @@ def _node(shape: _Shape, at: Placed, link: str) -> str:
         f'<text class="name" x="{_n(middle)}" y="{_n(name_y)}">{_text(_short(shape.name))}</text>',
     ]
     if not is_artifact:
-        inside.append(f'<text class="kind" x="{_n(middle)}" y="{_n(at.y + 35 + lowered / 2)}">{_text(_caption(shape))}</text>')
+        inside.append(
+            f'<text class="kind" x="{_n(middle)}" y="{_n(at.y + 35 + lowered / 2)}">{_text(_caption(shape))}</text>'
+        )
     body = f'<g class="node {shape.kind}" data-id="{_text(shape.id)}">' + "".join(inside) + "</g>"
     return f'<a href="{_text(link)}">{body}</a>' if link else body
 
@@ -216,7 +222,8 @@ def _edge(route: Route, origin: str) -> str:
 def _description(graph: Graph, drawn: Layout) -> str:
     counts = Counter(node.kind.value for node in graph.stages)
     listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    return f"{len(graph.stages)} stages ({listed}) and {len(drawn.routes)} edges; solid edges are declared, dashed ones observed."
+    counted = f"{len(graph.stages)} stages ({listed}) and {len(drawn.routes)} edges"
+    return f"{counted}; solid edges are declared, dashed ones observed."
 
 
 def _n(value: float) -> str:

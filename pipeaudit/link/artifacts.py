@@ -56,7 +56,7 @@ def normal(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A name without the system it belongs to and the scope it is unique in: `kedro:companies`, `dagster:defs#orders`."""
+    """A name without its system and the scope it is unique in: `kedro:companies`, `dagster:defs#orders`."""
     own = re.match(r"[a-z]{2,20}:(?=[^/\\])", name)
     return name[own.end() :].rpartition("#")[2] or name if own else name
 

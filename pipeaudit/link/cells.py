@@ -1,6 +1,7 @@
 """What each cell of a notebook is for, statement by statement.
 
-Looking counts where it is a statement of its own: a table, a figure or a number that is shown. What is computed on the way
+Looking counts where it is a statement of its own: a table, a figure or a number that is shown. What is computed on
+the way
 to a figure is part of looking; what is kept is preparation. Definitions count for the cells that call them.
 """
 
@@ -175,9 +176,9 @@ class _Notebook:
             if step.form != "assign" or StageKind.PREPROCESSING not in step.kinds:
                 continue
             names = set(_bound(step.statement))
-            if is_figure and not self._stores_into_data(step) and not self._is_needed(names, number):
-                step.kinds.discard(StageKind.PREPROCESSING)
-            elif delivers and self._mentions(step, self.predictions):
+            if (is_figure and not self._stores_into_data(step) and not self._is_needed(names, number)) or (
+                delivers and self._mentions(step, self.predictions)
+            ):
                 step.kinds.discard(StageKind.PREPROCESSING)
 
     def _delivers(self, step: _Step) -> bool:

@@ -24,14 +24,16 @@ _VERBS: dict[StageKind, str] = {
     StageKind.TRAINING: "train retrain pretrain fit fine tun hyper learn modelling modeling estimat forecast",
     StageKind.EXPLORATION: "eda explor visual plot profil analy inspect",
     StageKind.PREPROCESSING: (
-        "prep preproc process featur transform clean split encod scal imput augment token normal filter merg join select"
-        " valid embed aggreg format etl convert dedup resampl vectori"
+        "prep preproc process featur transform clean split encod scal imput augment token normal filter merg join"
+        " select valid embed aggreg format etl convert dedup resampl vectori"
     ),
-    StageKind.COLLECTION: "ingest download extract fetch collect load import scrap crawl acqui get read pull query sync",
+    StageKind.COLLECTION: (
+        "ingest download extract fetch collect load import scrap crawl acqui get read pull query sync"
+    ),
 }
 _NOUNS: dict[StageKind, str] = {StageKind.TRAINING: "model", StageKind.COLLECTION: "data raw source"}
 _PHRASES = (
-    (StageKind.PREPROCESSING, re.compile(r"train_(val_|valid_)?test|test_train_split|data_(valid|quality)|valid\w*_(data|input|schema)")),
+    (StageKind.PREPROCESSING, re.compile(r"train_(valid?_)?test|data_(valid|quality)|valid\w*_(data|input|schema)")),
     (StageKind.EVALUATION, re.compile(r"valid\w*_model|model_valid|cross_valid")),
     (StageKind.DEPLOYMENT, re.compile(r"(upload|push|save|log)_model|batch_(predict|scor|infer|transform)")),
     (StageKind.TRAINING, re.compile(r"build_model|model_build|create_model")),

@@ -92,7 +92,9 @@ def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> N
 
 
 def _placed(path: str, program: Program, sources: Sources) -> str:
-    """Relative paths are meant from the working folder: the one that a command tells, else the one where the file is found."""
+    """Relative paths are meant from the working folder: the one that a command tells, else the one where the file is
+    found.
+    """
     if "://" in path or path.startswith(("/", "~")):
         return path
     home = dirname(program.path)

@@ -1,4 +1,6 @@
-"""The repository's code behind a command: `cd src && uv run python -m pkg.train --lr 1` runs src/pkg/train.py with `--lr 1`."""
+"""The repository's code behind a command: `cd src && uv run python -m pkg.train --lr 1` runs src/pkg/train.py with
+`--lr 1`.
+"""
 
 from __future__ import annotations
 

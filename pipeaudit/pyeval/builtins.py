@@ -109,7 +109,8 @@ def method(bound: Method, made: Call) -> Value:
 
 
 _TEXT = frozenset(
-    """capitalize casefold endswith isdigit lower lstrip removeprefix removesuffix replace rsplit rstrip split startswith
+    """capitalize casefold endswith isdigit lower lstrip removeprefix removesuffix replace rsplit rstrip split
+    startswith
     strip swapcase title upper partition rpartition splitlines isalpha islower isupper count find""".split()
 )
 
@@ -199,7 +200,7 @@ def _of_dict(receiver: dict[Value, Value], name: str, made: Call) -> Value:
     if name == "values":
         return list(receiver.values())
     if name == "items":
-        return [(key, value) for key, value in receiver.items()]
+        return list(receiver.items())
     if name == "copy":
         return dict(receiver)
     if name == "update":
@@ -287,7 +288,7 @@ def _zip(made: Call) -> Value:
     columns = [elements(value) for value in made.args]
     if any(column is None for column in columns):
         return unknown(*made.args)
-    return [row for row in zip(*(column or [] for column in columns), strict=False)]
+    return list(zip(*(column or [] for column in columns), strict=False))
 
 
 def _map(made: Call) -> Value:

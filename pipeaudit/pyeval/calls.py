@@ -143,7 +143,7 @@ def instantiate(evaluator: Evaluator, cls: Class, made: Call) -> Instance:
 
 
 def _fields(cls: Class) -> list[str]:
-    """Annotated names of the class body, base classes first: the fields of a dataclass, NamedTuple or pydantic model."""
+    """Annotated names of the class body, base classes first: fields of a dataclass, NamedTuple or pydantic model."""
     classes = [step for step in cls.lineage() if isinstance(step, Class)]
     return list(
         dict.fromkeys(

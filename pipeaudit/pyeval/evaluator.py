@@ -58,7 +58,8 @@ class Library:
 class Evaluator:
     """Runs modules of the repository over partly known values.
 
-    Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any. `running` holds
+    Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any.
+    `running` holds
     the modules whose own statements are being run, outermost first; `entered` the functions that were stepped into.
     """
 

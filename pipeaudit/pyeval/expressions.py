@@ -45,7 +45,7 @@ def evaluate(evaluator: Evaluator, node: ast.expr, frame: Frame) -> Value:
 
 def truth(value: Value) -> bool | None:
     """Whether a condition holds; None where that is not known."""
-    if isinstance(value, CONSTANTS) or isinstance(value, list | tuple | set | frozenset | dict):
+    if isinstance(value, (CONSTANTS, list | tuple | set | frozenset | dict)):
         return bool(value)
     if isinstance(value, Model):
         return value.truth()
@@ -492,7 +492,7 @@ def assign(evaluator: Evaluator, target: ast.expr, value: Value, frame: Frame) -
         assign(evaluator, target.value, value, frame)
     elif isinstance(target, ast.Attribute):
         for owner in (evaluator.evaluate(target.value, frame),):
-            if isinstance(owner, Instance) or isinstance(owner, Class):
+            if isinstance(owner, (Instance, Class)):
                 owner.attributes[target.attr] = value
             elif isinstance(owner, Model):
                 owner.set_attribute(target.attr, value)

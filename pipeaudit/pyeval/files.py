@@ -20,7 +20,8 @@ MAX_RUN_STEPS = 6_000_000
 class PythonFile:
     """A parsed module, or a notebook's code cells as one module.
 
-    `source` is what was parsed. `cells` holds, for a notebook, each code cell's index and the first line it has in `source`.
+    `source` is what was parsed. `cells` holds, for a notebook, each code cell's index and the first line it has in
+    `source`.
     """
 
     path: str
@@ -82,7 +83,9 @@ class ModuleIndex:
         return self._read(path)
 
     def find(self, dotted: str, importer: str) -> str | None:
-        """The path of the module, a package's `__init__.py`, or a folder that serves as a package; None if it is not ours."""
+        """The path of the module, a package's `__init__.py`, or a folder that serves as a package; None if it is not
+        ours.
+        """
         key = (dotted, dirname(importer))
         if key not in self._found:
             self._found[key] = self._search(dotted, dirname(importer))

@@ -10,7 +10,9 @@ from pipeaudit.pyeval.values import NOT_KNOWN, Class, Value
 
 @dataclass(eq=False, slots=True)
 class Frame:
-    """One scope. `module` is the module's own frame, `outer` the enclosing function's; class bodies are no one's outer."""
+    """One scope. `module` is the module's own frame, `outer` the enclosing function's; class bodies are no one's
+    outer.
+    """
 
     file: PythonFile
     module_name: str

@@ -70,7 +70,8 @@ class Model:
 class Unknown:
     """A value that can't be known before the program runs.
 
-    `carried`: the library objects that it was made from. `text`: what is known of it as a string, with `{}` for the rest.
+    `carried`: the library objects that it was made from. `text`: what is known of it as a string, with `{}` for the
+    rest.
     `name`: the qualified library name whose call or attribute it is.
     """
 
@@ -95,7 +96,9 @@ class External:
 
 @dataclass(eq=False, slots=True)
 class Module:
-    """A module of the repository; `path` is "" for a package folder without `__init__.py`. It runs when it is first used."""
+    """A module of the repository; `path` is "" for a package folder without `__init__.py`. It runs when it is first
+    used.
+    """
 
     name: str
     path: str = ""

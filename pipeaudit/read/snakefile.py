@@ -26,7 +26,9 @@ _SECTIONS = frozenset(
     name handover default_target retries localrule ensure meta_wrapper config prefix snakefile skip_validation
     replace_prefix workdir configfile""".split()
 )
-_DIRECTIVE = re.compile(r"(\s*)(configfile|include|workdir|pepfile|envvars|container|singularity|containerized)\s*:(.*)$", re.DOTALL)
+_DIRECTIVE = re.compile(
+    r"(\s*)(configfile|include|workdir|pepfile|envvars|container|singularity|containerized)\s*:(.*)$", re.DOTALL
+)
 _SKIPPED = re.compile(
     r"\s*(ruleorder|localrules|wildcard_constraints|onstart|onsuccess|onerror|report|scattergather|pepschema|"
     r"resource_scopes|storage|conda|inputflags|outputflags|pathvars)\s*[\w ]*:"
@@ -74,7 +76,10 @@ class _Translator:
                 self.out += line.lines
             elif found := _RULE.match(first):
                 name = found.group(3) or f"rule_{len(self.out) + 1}"
-                self._block(line, f"{found.group(1)}_{'rule' if found.group(2) in ('rule', 'checkpoint') else 'module'}({name!r},")
+                self._block(
+                    line,
+                    f"{found.group(1)}_{'rule' if found.group(2) in ('rule', 'checkpoint') else 'module'}({name!r},",
+                )
             elif found := _USE.match(first):
                 self._use(line, found)
             elif _SKIPPED.match(first) and not _SECTION_LIKE.match(first):
@@ -109,7 +114,11 @@ class _Translator:
                 break
             self.position += 1
             found = _SECTION.match(line.text)
-            at_section = found is not None and found.group(2) in _SECTIONS and (section_indent < 0 or line.indent <= section_indent)
+            at_section = (
+                found is not None
+                and found.group(2) in _SECTIONS
+                and (section_indent < 0 or line.indent <= section_indent)
+            )
             if at_section and found is not None:
                 section_indent = line.indent
                 is_code = found.group(2) == "run"

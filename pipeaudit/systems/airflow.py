@@ -1,4 +1,6 @@
-"""Airflow: each operator and each call of a TaskFlow function inside a DAG is a stage; `>>` and passed results are its order."""
+"""Airflow: each operator and each call of a TaskFlow function inside a DAG is a stage; `>>` and passed results are its
+order.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ _DATASETS = ("Dataset", "Asset", "DatasetAlias", "AssetAlias")
 @python_system("airflow", package="airflow")
 def stages(source: PythonSource) -> Iterator[Declared]:
     library = _Airflow()
-    evaluator, _, problems = source.run(library)
+    _evaluator, _, problems = source.run(library)
     yield from problems
     for dag in library.dags:
         if dag.owner == source.path:
@@ -564,7 +566,7 @@ def _tasks(value: Value) -> list[Task]:
 
 
 def _outputs(values: Value) -> list[Task | Group]:
-    """Tasks whose results are handed on as they are; a result inside a text is none, as the engine sees only the text."""
+    """Tasks whose results are handed on as they are; one inside a text is none: the engine sees only the text."""
     return [
         leaf.task for leaf in flat(list(values) if not isinstance(values, list) else values) if isinstance(leaf, Output)
     ]

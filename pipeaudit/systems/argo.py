@@ -112,7 +112,9 @@ def _unknown_tasks(source: ConfigSource, templates: dict[str, Node]) -> Iterator
 
 
 def _runs(template: Node) -> tuple[Program, ...]:
-    """What a container or script template runs; the text of an inline script counts as commands where a shell reads it."""
+    """What a container or script template runs; the text of an inline script counts as commands where a shell reads
+    it.
+    """
     container = template.get("container") or template.get("script")
     words = [*container.strings("command"), *container.strings("args")]
     inline = template.get("script", "source").text

@@ -1,4 +1,6 @@
-"""Azure Machine Learning: each job of a pipeline YAML is a stage; `${{parent.jobs.x.outputs.y}}` is what it reads of another."""
+"""Azure Machine Learning: each job of a pipeline YAML is a stage; `${{parent.jobs.x.outputs.y}}` is what it reads of
+another.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Dagster: each asset is a stage that reads the assets its parameters and `deps` name; each op in a job is a stage too."""
+"""Dagster: each asset is a stage that reads the assets its parameters and `deps` name; each op in a job is a stage
+too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Dockerfiles: each image is a stage that runs what its build, entry point and command run, and reads the data copied in."""
+"""Dockerfiles: each image is a stage that runs what its build, entry point and command run, and reads the data copied
+in.
+"""
 
 from __future__ import annotations
 

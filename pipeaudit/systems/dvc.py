@@ -1,4 +1,6 @@
-"""DVC: each entry under `stages` of a dvc.yaml is a stage, each .dvc file brings data in; named as `dvc dag` names them."""
+"""DVC: each entry under `stages` of a dvc.yaml is a stage, each .dvc file brings data in; named as `dvc dag` names
+them.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from pipeaudit.system import ConfigSource, Declared, Problem, Stage, config_syst
 
 _STAGES = (".pre", "build", "test", "deploy", ".post")
 _KEYWORDS = frozenset(
-    "default include stages variables workflow image services before_script after_script cache pages:deploy spec".split()
+    """default include stages variables workflow image services before_script after_script cache pages:deploy
+    spec""".split()
 )
 MAX_EXTENDS = 10
 

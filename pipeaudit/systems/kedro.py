@@ -410,7 +410,7 @@ def _is_parameter(name: str) -> bool:
 def _catalogs(sources: Sources) -> Iterator[Artifact]:
     """Where datasets lie, as far as plain entries of the base and local catalogs say."""
     for path in sources.paths:
-        folder, _, name = path.rpartition("/")
+        _folder, _, name = path.rpartition("/")
         if not re.fullmatch(r"catalog.*\.ya?ml", name) and "/catalog/" not in path:
             continue
         if not re.search(r"(^|/)conf/", path) or not path.endswith((".yml", ".yaml")):

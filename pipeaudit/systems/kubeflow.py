@@ -1,4 +1,6 @@
-"""Kubeflow Pipelines in Python, v1 and v2, and Vertex AI Pipelines: each call of a component inside a pipeline is a stage."""
+"""Kubeflow Pipelines in Python, v1 and v2, and Vertex AI Pipelines: each call of a component inside a pipeline is a
+stage.
+"""
 
 from __future__ import annotations
 
@@ -214,14 +216,14 @@ class _Nested(Model):
     def attribute(self, name: str, evaluator: Evaluator) -> Value:
         if name == "output":
             return self.result
-        return self if name == "outputs" else _Chained_nested(self, name)
+        return self if name == "outputs" else _ChainedNested(self, name)
 
     def item(self, key: Value) -> Value:
         return self.result
 
 
 @dataclass(eq=False)
-class _Chained_nested(Model):
+class _ChainedNested(Model):
     nested: _Nested
     name: str
 
@@ -490,7 +492,9 @@ def _leaves(tasks: list[_Task]) -> list[_Task]:
 
 
 def _wait_for_groups(built: _Built) -> None:
-    """What a condition or loop depends on comes before its first tasks, what an exit handler holds before its exit task."""
+    """What a condition or loop depends on comes before its first tasks, what an exit handler holds before its exit
+    task.
+    """
     for group in sorted(built.groups, key=lambda group: -group.depth):
         producers = [task for task in group.producers if task not in group.members]
         for task in _roots(group.members):

@@ -130,14 +130,18 @@ class _Pipeline:
         return found or [task]
 
     def _only_reads(self, task: _Task, earlier: _Task) -> bool:
-        """Groups wait, and are waited for, as a whole where it is a task inside that reads or is read: that task is drawn."""
+        """Groups wait, and are waited for, as a whole where it is a task inside that reads or is read: that task is
+        drawn.
+        """
         read = {maker for found in task.inputs.values() for maker in found}
         if earlier.inside:
             return any(inner in read for inner in earlier.work())
         return earlier in read and bool(self.spec.get("components", task.component, "dag"))
 
     def _hold_back(self, group: _Task) -> None:
-        """What the group's condition or loop depends on, and what it waits for without reading, comes before its first tasks."""
+        """What the group's condition or loop depends on, and what it waits for without reading, comes before its first
+        tasks.
+        """
         policy = group.node.get("triggerPolicy", "condition").text
         steered = set(_NAMED.findall(policy))
         for iterator in ("parameterIterator", "artifactIterator"):
@@ -146,7 +150,7 @@ class _Pipeline:
         read = {task for found in group.inputs.values() for task in found}
         wanted = [task for name in steered for task in group.inputs.get(name, ())]
         wanted += [task for task in group.before if task not in read]
-        inside = {task for task in group.inside}
+        inside = set(group.inside)
         for task in group.inside:
             if not any(earlier in inside for earlier in task.before):
                 self._before(task, wanted)

@@ -1,4 +1,4 @@
-"""SageMaker Pipelines: each step is a stage; properties that are handed on, `depends_on` and conditions are its order."""
+"""SageMaker Pipelines: each step is a stage; properties handed on, `depends_on` and conditions are its order."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class _SageMaker(Library):
         else:
             step.before.update(dict.fromkeys(_steps(call.values)))
         depends = call.keywords.get("depends_on")
-        step.names_before += [name for name in strings(depends)]
+        step.names_before += list(strings(depends))
         step.command = " ".join(strings(call.keywords.get("code"))[:1])
         return step
 
