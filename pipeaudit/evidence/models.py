@@ -125,15 +125,13 @@ def _fixed(facts: Facts) -> list[Saved]:
 @signal("model-overwritten")
 def model_overwritten(facts: Facts) -> Iterator[Evidence]:
     """A fixed file that every run overwrites, where no registry, tracker or DVC keeps the model too."""
-    if facts.shows(
-        "model-registered", "model-registered-on-log", "model-in-dvc", "model-logged-to-run", "model-in-artifact-store"
-    ):
+    if facts.shows("model-registered", "model-registered-on-log", "model-in-dvc", "model-logged-to-run"):
         return
     for entry in facts.once(catalogue_models):
-        if not entry.get("versioned").boolean:
+        if not entry.get("versioned").boolean and not facts.shows("catalog-keeps-models"):
             path = entry.get("filepath")
             yield Evidence(path.at, f"every run overwrites `{path.text[:80]}`", Strength.STRONG)
-    for saved in _fixed(facts):
+    for saved in () if facts.shows("model-in-artifact-store") else _fixed(facts):
         yield Evidence(saved.event.at, f"every run overwrites `{saved.path[:80]}`", Strength.STRONG)
 
 
