@@ -1,4 +1,17 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    Snapshot,
+    StageKind,
+    rule,
+    trainings,
+)
 
 
 @rule(
@@ -54,7 +67,7 @@ def threshold_tuned_on_test(events: Events) -> Iterator[Match]:
     told: set[int] = set()
     for final in events.of("metric"):
         predicted = final.port("metric", "pred")
-        if predicted is None or predicted.output != "label":
+        if predicted is None or predicted.output != "label" or not _is_final(events, predicted, final):
             continue
         for identifier in predicted.metrics:
             choice = events.with_id(identifier)
@@ -70,6 +83,15 @@ def threshold_tuned_on_test(events: Events) -> Iterator[Match]:
                     fix="Choose the threshold on validation rows.",
                     symbol=choice.function,
                 )
+
+
+def _is_final(events: Events, predicted: Snapshot, final: Event) -> bool:
+    """Whether the judged rows are held out from the training of the model."""
+    rows = frozenset(_rows(final))
+    return any(
+        set(fit.models) & set(predicted.models) and fit.rows and not any(events.rows.within((r,), fit.rows) for r in rows)
+        for fit in trainings(events)
+    )
 
 
 def _is_curve(event: Event) -> bool:
