@@ -204,6 +204,20 @@ class Project:
         """What compose files run."""
         return list(services(self.repository))
 
+    def declared(self, key: str) -> ConfigNode | None:
+        """What the project's own settings say of it, where they stand."""
+        for path, keys in (("pipeaudit.toml", ()), (".pipeaudit.toml", ()), ("pyproject.toml", ("tool", "pipeaudit"))):
+            for document in self.repository.nodes(path) if path in self.repository else ():
+                if found := document.get(*keys, key):
+                    return found
+        return None
+
+    @property
+    def is_high_risk(self) -> bool:
+        """Whether the project declares that the EU AI Act counts it among high-risk systems."""
+        declared = self.declared("risk")
+        return declared is not None and declared.text == "eu-high-risk"
+
     def dead_branches(self, path: str) -> list[DeadBranch]:
         """Branches of a module that its own constants turn off."""
         return dead_branches(path, self.repository.text(path)) if path.endswith(".py") else []

@@ -46,13 +46,20 @@ def found(folder: Path, rule: Rule) -> list[Place]:
 
 def as_repository(folder: Path) -> None:
     """Puts the files under git, all but those that its `git.txt` lists."""
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    environment = {
+        **os.environ,
+        **dict.fromkeys(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"), os.devnull),
+        **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Test"),
+        **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.com"),
+        **dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2024-06-15T12:00:00Z"),
+    }
     list_of_untracked = folder / "git.txt"
     untracked = list_of_untracked.read_text().split() if list_of_untracked.exists() else []
     for path in folder.rglob("*"):
         if path.is_file() and (zeros := ZEROS.fullmatch(path.read_bytes().strip())):
             path.write_bytes(bytes(int(zeros[1])))
-    for words in (["init", "-q"], ["add", "."], *([["rm", "-q", "--cached", *untracked]] if untracked else [])):
+    removed = [["rm", "-q", "--cached", *untracked]] if untracked else []
+    for words in (["init", "-q"], ["add", "."], *removed, ["commit", "-q", "-m", "All"]):
         subprocess.run(["git", *words], cwd=folder, env=environment, check=True)
 
 
