@@ -151,7 +151,7 @@ def dvc_artifact_described(facts: Facts) -> Iterator[Evidence]:
 @signal("data-source-in-code")
 def data_source_in_code(facts: Facts) -> Iterator[Evidence]:
     for event, path in facts.once(reads):
-        if path and path.strip("{}/. "):
+        if path.strip("{}/. ") and not re.search(r"\s", path.strip()):
             yield Evidence(event.at, f"the code reads `{safe(path)}`", Strength.SUPPORTING)
 
 

@@ -141,7 +141,7 @@ def model_committed(facts: Facts) -> Iterator[Evidence]:
     if facts.shows("model-registered", "model-registered-on-log", "model-in-dvc"):
         return
     for path in facts.paths:
-        if not is_model(path) or is_test(path) or _VERSIONED.search(path.rpartition("/")[2]):
+        if not is_model(path) or is_test(path) or _VERSIONED.search(path):
             continue
         if re.search(
             r"model|clf|classif|regress|weights|cluster|checkpoint", path, re.IGNORECASE
