@@ -17,7 +17,7 @@ _DECISIVE = {
     StageKind.MONITORING: frozenset(("monitor", "drift", "alert", "capture")),
 }
 # Beginnings of words that name what a stage does; those that only name what it works on come second.
-_VERBS: dict[StageKind, str] = {
+_VERBS = {
     StageKind.MONITORING: "monitor drift alert observ watch",
     StageKind.DEPLOYMENT: "deploy serv regist promot publish release endpoint infer rollout canary ship onnx export",
     StageKind.EVALUATION: "eval metric test scor benchmark compar explain report assess predict backtest",
@@ -31,7 +31,8 @@ _VERBS: dict[StageKind, str] = {
         "ingest download extract fetch collect load import scrap crawl acqui get read pull query sync"
     ),
 }
-_NOUNS: dict[StageKind, str] = {StageKind.TRAINING: "model", StageKind.COLLECTION: "data raw source"}
+_NOUNS = {StageKind.TRAINING: ("model",), StageKind.COLLECTION: ("data", "raw", "source")}
+_STEMS = {kind: tuple(stems.split()) for kind, stems in _VERBS.items()}
 _PHRASES = (
     (StageKind.PREPROCESSING, re.compile(r"train_(valid?_)?test|data_(valid|quality)|valid\w*_(data|input|schema)")),
     (StageKind.EVALUATION, re.compile(r"valid\w*_model|model_valid|cross_valid")),
@@ -73,12 +74,12 @@ def kind_of_name(name: str) -> StageKind:
     plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower())
     words = plain.strip("_").split("_")
     phrase = next((kind for kind, pattern in _PHRASES if pattern.search(plain)), None)
-    return phrase or _named(words, _VERBS) or _named(words, _NOUNS) or StageKind.OTHER
+    return phrase or _named(words, _STEMS) or _named(words, _NOUNS) or StageKind.OTHER
 
 
-def _named(words: list[str], beginnings: Mapping[StageKind, str]) -> StageKind | None:
+def _named(words: list[str], beginnings: Mapping[StageKind, tuple[str, ...]]) -> StageKind | None:
     for word in words:
         for kind, stems in beginnings.items():
-            if word.startswith(tuple(stems.split())):
+            if word.startswith(stems):
                 return kind
     return None

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from posixpath import join, normpath
 
@@ -11,6 +12,8 @@ from pipeaudit.model.pipeline import Program
 from pipeaudit.read.invocation import Invocation
 from pipeaudit.sources import Sources
 
+# What every command that leads to a file of the repository has somewhere: most have nothing of it.
+_LEADING = re.compile(r"\.(?:py|ipynb|sh|bash|R|r|jl)\b|\s-m\s|\bg?make\b|\bmlflow\b|\w:\w")
 MAX_COMMAND = 20_000
 MAX_PROGRAMS = 64
 MAX_DEPTH = 3
@@ -18,6 +21,8 @@ MAX_DEPTH = 3
 
 def programs(command: str, sources: Sources, folder: str = "", depth: int = 0) -> tuple[Program, ...]:
     """The programs that a shell text runs, in order, each once; shell scripts and make targets are followed."""
+    if not _LEADING.search(command[:MAX_COMMAND]):
+        return ()
     from pipeaudit.read.program import invocations
 
     found: dict[Program, None] = {}
