@@ -61,6 +61,10 @@ def model_name_versioned(facts: Facts) -> Iterator[Evidence]:
                 saved.event.at, f"the model's name `{saved.path[:80]}` tells its version or run", Strength.STRONG
             )
 
+    for path in facts.paths:
+        if is_model(path) and not is_test(path) and _VERSIONED.search(path):
+            yield Evidence(Location(path), f"the path `{path[:80]}` tells the model's version", Strength.SUPPORTING)
+
 
 _WORD = re.compile(r"[A-Za-z]{2,}(?![^/]*\}).*\.|/[A-Za-z]{2,}")  # something of the name is known, not only its ending
 
