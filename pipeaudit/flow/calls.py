@@ -168,7 +168,9 @@ def _module_output(
         entry = machine.knowledge.method(type_name, "__call__")
         if entry is not None:
             result = invoke(machine, entry, type_name, callee, arguments, keywords, site)
+            output = made.output
             made = made.like() if made.is_data else result
+            made.output = output or made.output
             made.models = result.models
             made.rows = made.rows or result.rows
             made.output = made.output or result.output

@@ -82,7 +82,7 @@ def _append(machine: Interpreter, receiver: Value, arguments: Arguments, keyword
                 receiver.elements[len(receiver.elements)] = value
         receiver.adopt(value)
         receiver.constant = MISSING
-        if machine.loops and value.is_data:
+        if machine.loops and (value.is_data or value.is_a("torch.Tensor")):
             machine.emit(
                 site.scope,
                 site.at,

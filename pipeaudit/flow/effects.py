@@ -233,6 +233,8 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
     target = call.result
     kind = effect.get("rows", "same")
     _keep_parts(call, target, kind)
+    if effect.get("output") == "proba":
+        target.output = "proba"
     if not any(s.is_data for s in sources):
         return
     flowed = combine(*sources)

@@ -195,7 +195,7 @@ class Interpreter:
         made = self.binary(operator, left, right)
         if not made.types:
             made.types = left.types
-        if self.loops and right.models:
+        if self.loops and (right.models or right.is_a("torch.Tensor")):
             shown = {"value": right.snapshot(indexing.written(expression)), "into": left.snapshot(indexing.written(target))}
             self.emit(scope, at, ("accumulate",), operator, shown)
         elif self.loops and expression[0] == "index" and expression[2][0] == "name":
