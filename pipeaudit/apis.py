@@ -45,6 +45,7 @@ class Entry:
     cost: str = ""
     tunes: tuple[str, ...] = ()
     waits: str = ""
+    pins: tuple[str, ...] = ()
     variants: tuple[Mapping[str, Any], ...] = ()
     _made: dict[int, Entry] = field(default_factory=dict, repr=False)
 
@@ -206,6 +207,7 @@ def _entry(name: str, raw: Mapping[str, Any]) -> Entry:
         cost=raw.get("cost", ""),
         tunes=tuple(raw.get("tunes") or ()),
         waits=raw.get("waits", ""),
+        pins=tuple(raw.get("pins") or ()),
         variants=tuple(raw.get("variants") or ()),
     )
 

@@ -563,6 +563,8 @@ def _note(machine: Interpreter, operation: effects.Call, entry: Entry, owner: En
             detail["hard_labels"] = described.hard_labels
     if entry.waits and entry.waits not in operation.ports and "**" not in operation.ports:
         detail["waits"] = entry.waits
+    if entry.pins and not any(name in operation.ports for name in (*entry.pins, "**")):
+        detail["unpinned"] = True
     if entry.tunes:
         detail["tunes"] = entry.tunes
     if entry.cost:

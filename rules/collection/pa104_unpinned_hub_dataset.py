@@ -15,9 +15,8 @@ from pipeaudit.rule import (
 )
 
 _BUILDERS = frozenset("csv json parquet text arrow pandas imagefolder audiofolder webdataset sql xml".split())
-_PINS = ("revision", "version", "data_id", "data_files", "data_dir", "**")
 _NAMES = ("path", "name", "dataset", "dataset_name", "handle", "repo_id", "0")
-_ID = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95}){0,3}$")
+_ID = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?$")
 _FILE = re.compile(r"\.(?:csv|json|jsonl|parquet|txt|npz|npy|arff|zip|gz)$", re.IGNORECASE)
 
 
@@ -56,8 +55,8 @@ def unpinned_hub_dataset(project: Project) -> Iterator[Match]:
             continue
         told: set[str] = set()
         for event in project.programs[path].of("load_dataset", "download"):
-            name = _remote(project, event)
-            if name is None or name in told or any(pin in event.arguments for pin in _PINS):
+            name = _remote(project, event) if event.detail.get("unpinned") else None
+            if name is None or name in told or {"data_files", "data_dir"} & set(event.arguments):
                 continue
             told.add(name)
             yield Match(
@@ -70,8 +69,6 @@ def unpinned_hub_dataset(project: Project) -> Iterator[Match]:
 
 def _remote(project: Project, event: Event) -> str | None:
     """The hub's name of a data set; None for local ones and for what is not known."""
-    if not event.effect("reads") and not event.effect("generate"):
-        return None
     argument = next((name for name in _NAMES if name in event.arguments), None)
     name = event.constant(argument) if argument is not None else None
     if (

@@ -1,6 +1,8 @@
 from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, StageKind, rule
 
-_COUNTS = frozenset({"isna", "isnull", "notna", "notnull", "dropna", "info", "count", "value_counts", "any"})
+_COUNTS = frozenset(
+    {"isna", "isnull", "notna", "notnull", "dropna", "info", "count", "value_counts", "any", "fillna", "ffill"}
+)
 
 
 @rule(
