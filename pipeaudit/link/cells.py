@@ -82,6 +82,10 @@ class _Notebook:
             at = event.caller or event.at
             if at.cell is not None and at.path == known.path:
                 self.by_cell.setdefault(at.cell, []).append(event)
+        self.defined: dict[int, set[str]] = {}
+        for event in known:
+            if event.function and event.at.cell is not None and event.at.path == known.path:
+                self.defined.setdefault(event.at.cell, set()).update(event.roles)
         self.needs = [_needs(block.body) for block in facts.blocks]
 
     def kinds(self) -> Iterator[tuple[int, set[StageKind]]]:
@@ -96,7 +100,18 @@ class _Notebook:
                 step.kinds = self._of(step)
                 self._remember(step)
             self._tidy(steps, number)
-            yield block.cell, {kind for step in steps for kind in step.kinds}
+            found = {kind for step in steps for kind in step.kinds}
+            if not found and any(statement[0] in ("def", "class") for statement in block.body):
+                found = self._of_definitions(block.cell)
+            yield block.cell, found
+
+    def _of_definitions(self, cell: int) -> set[StageKind]:
+        """What a cell that only defines functions and classes is for: the work that their bodies do, surest first."""
+        kinds = {KIND_OF_ROLE[role] for role in self.defined.get(cell, ()) if role in KIND_OF_ROLE}
+        for kind in (StageKind.TRAINING, StageKind.EVALUATION, StageKind.PREPROCESSING, StageKind.EXPLORATION):
+            if kind in kinds:
+                return {kind}
+        return set()
 
     def _of(self, step: _Step) -> set[StageKind]:
         kinds = {KIND_OF_ROLE[role] for role in step.roles if role in KIND_OF_ROLE}
