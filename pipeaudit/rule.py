@@ -32,6 +32,7 @@ from pipeaudit.graph.cycles import Cycle, Wait, cycles
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.graph.notebooks import NotebookFile, notebook_files
 from pipeaudit.link.cell_names import LostName, lost_names
+from pipeaudit.link.components import Component, components
 from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
@@ -56,6 +57,7 @@ __all__ = [
     "MISSING",
     "ArtifactKind",
     "ArtifactNode",
+    "Component",
     "Confidence",
     "ConfigNode",
     "ConfigRead",
@@ -217,6 +219,10 @@ class Project:
         """Whether the project declares that the EU AI Act counts it among high-risk systems."""
         declared = self.declared("risk")
         return declared is not None and declared.text == "eu-high-risk"
+
+    def components(self, path: str) -> list[Component]:
+        """Functions of a file that are shipped alone, as lightweight components."""
+        return components(path, self.repository.text(path)) if path.endswith(".py") else []
 
     def dead_branches(self, path: str) -> list[DeadBranch]:
         """Branches of a module that its own constants turn off."""
