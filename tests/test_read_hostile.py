@@ -114,7 +114,6 @@ def test_random_structures_are_read_or_refused(name: str, tree: object) -> None:
     assert outcome(READERS[name], json.dumps(tree).encode()) not in REFUSED_WITHOUT_A_REASON
 
 
-BIG = DEFAULT.text_bytes - 1000
 PIECES = [
     *("[", "{", "(", "- ", "? ", "a: ", "*", "&a ", "<<: ", "!a ", "'", '"', "`", "$(", "${", "{{", "{%", "<!--"),
     *(
@@ -204,22 +203,6 @@ PREFIXES = {
     "script": ["", "# Databricks notebook source\n", "# %%\n"],
     "requirements": ["", "a", "a==", "git+https://"],
 }
-
-
-@pytest.mark.fuzz
-@pytest.mark.parametrize("name", READERS)
-def test_no_repetition_takes_long(name: str) -> None:
-    """Anything that grows faster than its input shows when a piece is repeated up to the limit."""
-    slow = []
-    for prefix in PREFIXES.get(name, [""]):
-        for piece in PIECES:
-            data = (prefix + piece * (BIG // len(piece))).encode()[: DEFAULT.text_bytes]
-            start = time.process_time()
-            outcome(READERS[name], data)
-            taken = time.process_time() - start
-            if taken > DEFAULT.file_seconds:
-                slow.append((prefix, piece, round(taken, 1)))
-    assert slow == []
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 
 from pipeaudit.model.location import Location
+from pipeaudit.read.error import ReadError
 from pipeaudit.read.requirements import Environment, Requirement, requirement
 
 _SECTION = re.compile(r"\[([^\]\n]{1,200})\][ \t]*$")
 _OPTION = re.compile(r"([A-Za-z][\w.-]*)[ \t]*[=:][ \t]*(.*)")
+_LARGEST_SCRIPT = 300_000
 _GROUPS = {"install_requires": "", "tests_require": "test", "setup_requires": "build"}
 
 
@@ -18,6 +20,8 @@ def parse_script(path: str, data: bytes) -> Environment:
     """A setup.py: the keywords of its `setup(...)` that are lists of text, or names of such at the top of the file."""
     from pipeaudit.read.python import parse
 
+    if len(data) > _LARGEST_SCRIPT:
+        raise ReadError(path, 1, f"longer than {_LARGEST_SCRIPT:,} bytes, which no setup.py needs")
     tree = parse(path, data)
     names = {
         target.id: node.value
