@@ -83,6 +83,6 @@ def _converts(event: Event) -> bool:
 
 
 def _has_fixed_batch(event: Event) -> bool:
-    return all(
-        event.argument(name) is None or event.constant(name) is None for name in ("dynamic_axes", "dynamic_shapes")
-    )
+    """Whether neither name is given; keywords that are handed on may hold it."""
+    names = ("dynamic_axes", "dynamic_shapes", "**")
+    return all(event.argument(name) is None or event.constant(name) is None for name in names)
