@@ -287,8 +287,8 @@ def _parse(data: bytes, path: str, *, whole: bool) -> tuple[dict[str, object], d
         document: object = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
-        line = int(found[1]) if found else text.rstrip().count("\n") + 1  # the other message is "at end of document"
-        raise ConfigError(path, line, f"is not TOML: {error}") from error
+        at = int(found[1]) if found else text.rstrip().count("\n") + 1  # the other message is "at end of document"
+        raise ConfigError(path, at, f"is not TOML: {error}") from error
     except (RecursionError, ValueError) as error:
         raise ConfigError(path, 1, "is nested too deeply or holds a number that is too long") from error
     if not whole:

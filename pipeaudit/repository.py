@@ -67,7 +67,7 @@ class Repository:
         """A repository that lies in memory."""
         return Repository(_InMemory(files), tracked=tracked)
 
-    def __contains__(self, path: str) -> bool:
+    def __contains__(self, path: object) -> bool:
         return path in self._known
 
     def tracked(self, path: str) -> bool | None:

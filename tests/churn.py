@@ -21,12 +21,11 @@ from pipeaudit.model.audit import (
     Graph,
     Identification,
     InputFile,
-    LeftOut,
     RuleInfo,
     Source,
 )
 from pipeaudit.model.control import Control, Evidence, Status, Strength
-from pipeaudit.model.finding import Confidence, Finding, Match, Problem, Related, Severity, fingerprint
+from pipeaudit.model.finding import Confidence, Finding, LeftOut, Match, Problem, Related, Severity, fingerprint
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.read import notebook

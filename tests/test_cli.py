@@ -13,8 +13,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import FIXTURES
-from test_discover import commit
+from tests.conftest import FIXTURES
+from tests.test_discover import commit
 
 from pipeaudit import resources
 from pipeaudit.cli import CHECK_FORMATS, run

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_discover import commit, plant
+from tests.test_discover import commit, plant
 
 from pipeaudit import git
 from pipeaudit.discover import discover

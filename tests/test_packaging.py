@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import FIXTURES
+from tests.conftest import FIXTURES
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,7 +61,7 @@ def test_an_installed_wheel_audits_from_another_folder(wheel: Path, tmp_path: Pa
     site = next((environment / "lib").glob("python*/site-packages"))
     zipfile.ZipFile(wheel).extractall(site)
     # the dependencies come from the environment of the tests, behind the wheel's own files
-    dependencies = Path(__import__("click").__file__).parent.parent
+    dependencies = Path(str(__import__("click").__file__)).parent.parent
     (site / "dependencies.pth").write_text(f"{dependencies}\n")
     where = tmp_path / "elsewhere"
     where.mkdir()

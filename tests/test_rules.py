@@ -19,7 +19,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from conftest import FIXTURES
+from tests.conftest import FIXTURES
 
 from pipeaudit import engine, resources, rulebook
 from pipeaudit.model.choice import Choice

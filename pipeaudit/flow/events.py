@@ -147,6 +147,12 @@ class Event(NamedTuple):
             return self.receiver
         return self.result if name == "ret" else self.arguments.get(str(name))
 
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """The random domains that a seeding call controls."""
+        found = self.detail.get("covers")
+        return found if isinstance(found, tuple) else ()
+
     def argument(self, name: str) -> Snapshot | None:
         return self.arguments.get(name)
 

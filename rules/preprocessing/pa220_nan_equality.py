@@ -45,15 +45,15 @@ def nan_equality(events: Events) -> Iterator[Match]:
     """
     for event in events.of("compare"):
         operands = event.detail.get("nan")
-        names = [name for name in operands if name] if isinstance(operands, tuple) else []
-        if not names:
+        if not isinstance(operands, tuple) or not any(operands):
             continue
-        written = next(event.arguments[str(i)].name for i, name in enumerate(operands) if name)  # type: ignore[arg-type] # a tuple, as names are there
+        names = [name for name in operands if name]
+        written = next(event.arguments[str(i)].name for i, name in enumerate(operands) if name)
         if event.name in ("is", "is not"):
             if names[0] not in ("list", *_SINGLETONS):
                 yield Match(
                     event.at,
-                    f"`{event.name} {written}` asks whether it is one particular NaN object; a computed NaN is another one",
+                    f"`{event.name} {written}` asks for one particular NaN object; a computed NaN is another one",
                     kind="identity",
                     severity=Severity.WARNING,
                     fix="Use isna()/notna(), numpy.isnan or math.isnan.",

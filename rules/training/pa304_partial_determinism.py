@@ -110,22 +110,18 @@ def _workers(events: Events) -> Iterator[Match]:
 
 def _kernels(events: Events) -> Iterator[Match]:
     ran = events.ran()
-    seeds = [event for event in ran if "torch" in (event.detail.get("covers") or ())]
+    seeds = [event for event in ran if "torch" in event.covers]
     for event in ran:
-        if (
-            "set_attribute" in event.roles
-            and event.name.endswith("cudnn.benchmark")
-            and event.constant("value") is True
-        ):
-            if seeds:
-                yield Match(
-                    event.at,
-                    "cuDNN may choose other kernels in each run although a seed is set",
-                    kind="cudnn-benchmark",
-                    related=(Related(seeds[0].at, "the seed"),),
-                    fix="Set torch.backends.cudnn.benchmark = False where runs have to be equal.",
-                    symbol=event.function,
-                )
+        chooses = "set_attribute" in event.roles and event.name.endswith("cudnn.benchmark")
+        if seeds and chooses and event.constant("value") is True:
+            yield Match(
+                event.at,
+                "cuDNN may choose other kernels in each run although a seed is set",
+                kind="cudnn-benchmark",
+                related=(Related(seeds[0].at, "the seed"),),
+                fix="Set torch.backends.cudnn.benchmark = False where runs have to be equal.",
+                symbol=event.function,
+            )
     trains = [event for event in ran if "backward" in event.roles and is_seeded(events, event, "torch")]
     if trains and seeds and not any(_is_strict(event) for event in ran):
         yield Match(
