@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
@@ -12,6 +13,7 @@ from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
 
 Parsed = TypeVar("Parsed")
+_GOES_ON = re.compile(rb"\\\r?\n")
 
 
 class Files(Protocol):
@@ -35,6 +37,7 @@ class Sources:
         self._data: dict[str, bytes | None] = {}
         self._parsed: dict[tuple[str, str], object] = {}
         self._by_name: dict[str, list[str]] = {}
+        self._imports: dict[str, bytes] = {}
         self.problems: list[Problem] = []
         self.modules = ModuleIndex(self.paths, self.python)
 
@@ -94,6 +97,14 @@ class Sources:
             return self._once("python", path, lambda data: _notebook(path, data))
         return self._once("python", path, lambda data: _python(path, data))
 
+    def imports(self, path: str) -> bytes:
+        """The lines of a Python file or notebook that import something, and perhaps some more."""
+        if path not in self._imports:
+            data = self.data(path) or b""
+            code = _code(path, data) if path.endswith(".ipynb") else data
+            self._imports[path] = _lines_with(b"import", _GOES_ON.sub(b" ", code) if b"\\" in code else code)
+        return self._imports[path]
+
     def _once(self, kind: str, path: str, parse: Callable[[bytes], Parsed]) -> Parsed | None:
         key = (kind, path)
         if key not in self._parsed:
@@ -109,6 +120,28 @@ class Sources:
             if problem not in self.problems:
                 self.problems.append(problem)
             return None
+
+
+def _code(path: str, data: bytes) -> bytes:
+    """The code of a notebook, as it is written; none where it can't be read, which whoever reads its events tells."""
+    from pipeaudit.read import notebook
+
+    try:
+        cells = notebook.parse(path, data).code_cells
+    except ReadError:
+        return b""
+    return "\n".join(cell.source for cell in cells).encode("utf-8", "surrogatepass")
+
+
+def _lines_with(word: bytes, text: bytes) -> bytes:
+    lines = []
+    at = text.find(word)
+    while at >= 0:
+        end = text.find(b"\n", at)
+        end = len(text) if end < 0 else end
+        lines.append(text[text.rfind(b"\n", 0, at) + 1 : end])
+        at = text.find(word, end)
+    return b"\n".join(lines)
 
 
 def _fits(path: str, pattern: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from pipeaudit.limits import DEFAULT, Limits
@@ -18,6 +17,7 @@ from pipeaudit.read.error import ReadError
 
 _MOST_OUTPUT_OF_A_CELL = 64 * 1024
 _MOST_OUTPUT_OF_A_FILE = 2 * 1024 * 1024
+_MOST_REMEMBERED = 4096
 _LINE_END = re.compile(r"\r\n?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONFLICT = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
@@ -65,9 +65,25 @@ class Notebook:
         return [cell for cell in self.cells if cell.kind == "code" and not cell.language]
 
 
-@lru_cache(maxsize=4096)  # several steps read the same cells, and outputs make notebooks long
+_known: dict[str, tuple[bytes, Limits, Notebook]] = {}
+
+
 def parse(path: str, data: bytes, limits: Limits = DEFAULT) -> Notebook:
-    """The notebook's cells; what is odd about single cells is in its `problems`."""
+    """The notebook's cells; what is odd about single cells is in its `problems`.
+
+    Several steps read the same notebooks, and outputs make them long: those that were read last are remembered.
+    """
+    known = _known.get(path)
+    if known is not None and known[0] == data and known[1] == limits:
+        return known[2]
+    if len(_known) >= _MOST_REMEMBERED:
+        _known.clear()
+    read = _parsed(path, data, limits)
+    _known[path] = (data, limits, read)
+    return read
+
+
+def _parsed(path: str, data: bytes, limits: Limits) -> Notebook:
     if len(data) > limits.notebook_bytes:
         raise ReadError(path, 1, f"larger than {limits.notebook_bytes} bytes")
     content = _loaded(path, data)
