@@ -9,7 +9,8 @@ _PERSONAL = re.compile(
 _HOSTED = re.compile(r"/(?:content|kaggle)(?:/|$)")
 # accounts that container images and hosted runners create: the same on every machine that runs the image
 _IMAGE_USERS = frozenset(
-    "jovyan airflow app appuser user runner circleci vsts docker node ray spark mambauser nonroot sagemaker-user dagster".split()
+    """jovyan airflow app appuser user runner circleci vsts docker node ray spark mambauser nonroot sagemaker-user
+    dagster""".split()
 )
 _USES = ("reads", "writes", "save", "load")
 

@@ -54,8 +54,8 @@ def unverified_download(events: Events) -> Iterator[Match]:
 
     Fix: `dvc import-url`, a pinned version, or a compared hash.
 
-    Not seen: files that another program fetched. An address that names a version or a commit, and a program that compares
-    hashes, are left alone.
+    Not seen: files that another program fetched. An address that names a version or a commit, and a program that
+    compares hashes, are left alone.
     """
     if events.is_test or is_example(events.path) or any(_CHECKS.search(event.name) for event in events):
         return
@@ -84,7 +84,7 @@ def unverified_download(events: Events) -> Iterator[Match]:
 
 
 def _feeds(events: Events, event: Event, rows: frozenset[int]) -> bool:
-    """Whether the rows that a model is trained on come from what was fetched, directly or by the file it was put into."""
+    """Whether the rows that a model is trained on come from what was fetched, directly or by its file."""
     target = event.port("writes", "path")
     written = target.constant if target is not None and target.known else None
     for token in events.rows.origins(rows):

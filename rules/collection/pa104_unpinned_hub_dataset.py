@@ -47,8 +47,8 @@ def unpinned_hub_dataset(project: Project) -> Iterator[Match]:
 
     Fix: `revision`, `version` or `data_id`.
 
-    Not seen: names that come from the configuration. Local files and folders are left out; data sets that have not changed
-    for years stay a note like the others.
+    Not seen: names that come from the configuration. Local files and folders are left out; data sets that have not
+    changed for years stay a note like the others.
     """
     for path in sorted(project.programs):
         if is_test(path) or is_example(path):

@@ -31,8 +31,8 @@ def lossy_read(events: Events) -> Iterator[Match]:
 
         rows = pd.read_csv("rows.csv", on_bad_lines="error")
 
-    Kinds: `bad-lines` (a reader skips them), `coerced` (values that don't parse become missing, and nothing counts them),
-    `malformed` (Spark's `DROPMALFORMED`), `swallowed` (an exception per file is passed over in a loop).
+    Kinds: `bad-lines` (a reader skips them), `coerced` (values that don't parse become missing, and nothing counts
+    them), `malformed` (Spark's `DROPMALFORMED`), `swallowed` (an exception per file is passed over in a loop).
 
     Fix: count and log what is dropped, and fail above a limit.
 

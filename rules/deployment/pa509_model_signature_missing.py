@@ -35,7 +35,8 @@ def model_signature_missing(events: Events) -> Iterator[Match]:
 
         rows = pd.read_csv("rows.csv")
         model = Ridge().fit(rows[["age"]], rows["price"])
-        mlflow.sklearn.log_model(model, name="model", signature=infer_signature(rows[["age"]], model.predict(rows[["age"]])))
+        signature = infer_signature(rows[["age"]], model.predict(rows[["age"]]))
+        mlflow.sklearn.log_model(model, name="model", signature=signature)
 
     Fix: `signature=infer_signature(inputs, outputs)`, or an `input_example`.
 

@@ -25,7 +25,8 @@ def ranking_metric_on_labels(events: Events) -> Iterator[Match]:
         from sklearn.model_selection import train_test_split
 
         rows = pd.read_csv("rows.csv")
-        x_train, x_test, y_train, y_test = train_test_split(rows.drop(columns="churned"), rows["churned"], random_state=0)
+        features, target = rows.drop(columns="churned"), rows["churned"]
+        x_train, x_test, y_train, y_test = train_test_split(features, target, random_state=0)
         model = RandomForestClassifier(random_state=0).fit(x_train, y_train)
         print(roc_auc_score(y_test, model.predict(x_test)))
 
@@ -37,7 +38,8 @@ def ranking_metric_on_labels(events: Events) -> Iterator[Match]:
         from sklearn.model_selection import train_test_split
 
         rows = pd.read_csv("rows.csv")
-        x_train, x_test, y_train, y_test = train_test_split(rows.drop(columns="churned"), rows["churned"], random_state=0)
+        features, target = rows.drop(columns="churned"), rows["churned"]
+        x_train, x_test, y_train, y_test = train_test_split(features, target, random_state=0)
         model = RandomForestClassifier(random_state=0).fit(x_train, y_train)
         print(roc_auc_score(y_test, model.predict_proba(x_test)[:, 1]))
 

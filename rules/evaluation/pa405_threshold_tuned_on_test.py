@@ -89,7 +89,9 @@ def _is_final(events: Events, predicted: Snapshot, final: Event) -> bool:
     """Whether the judged rows are held out from the training of the model."""
     rows = frozenset(_rows(final))
     return any(
-        set(fit.models) & set(predicted.models) and fit.rows and not any(events.rows.within((r,), fit.rows) for r in rows)
+        set(fit.models) & set(predicted.models)
+        and fit.rows
+        and not any(events.rows.within((r,), fit.rows) for r in rows)
         for fit in trainings(events)
     )
 

@@ -61,8 +61,8 @@ def mislabeled_metric_split(events: Events) -> Iterator[Match]:
 
     Fix: compute it on the rows that the name says, or correct the name.
 
-    Not seen: names that are put together in a loop; scores under a key of a dictionary. Where the rows come from has to be
-    proven, and a text that speaks of both is left alone.
+    Not seen: names that are put together in a loop; scores under a key of a dictionary. Where the rows come from has
+    to be proven, and a text that speaks of both is left alone.
     """
     judged = {e.event.id: e for e in evaluations(events) if e.how in ("metric", "score")}
     for event in events:
@@ -79,7 +79,8 @@ def mislabeled_metric_split(events: Events) -> Iterator[Match]:
         if meant is not None and meant != said:
             yield Match(
                 event.at,
-                f"this is called a {said} score and was computed on {'training' if meant == 'train' else 'held-out'} rows",
+                f"this is called a {said} score and was computed on "
+                f"{'training' if meant == 'train' else 'held-out'} rows",
                 confidence=Confidence.HIGH if evaluation.event.strong else Confidence.MEDIUM,
                 related=(Related(evaluation.event.at, "computed here"),),
                 fix="Compute it on the rows that its name says.",

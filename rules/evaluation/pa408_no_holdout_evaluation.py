@@ -58,8 +58,8 @@ def no_holdout_evaluation(project: Project) -> Iterator[Match]:
 
     Fix: a held-out evaluation, in the program or in a stage of its own.
 
-    Not seen: an evaluation in another repository. Models without a label (clusters, indices), tests and examples are left
-    out; a program that splits, cross-validates or searches counts as judging.
+    Not seen: an evaluation in another repository. Models without a label (clusters, indices), tests and examples are
+    left out; a program that splits, cross-validates or searches counts as judging.
 
     Source: Kapoor and Narayanan, leakage L1.1.
     """
@@ -104,7 +104,7 @@ def _judges(events: Events) -> bool:
 def _judged_elsewhere(project: Project, touch: Touch) -> bool:
     """Whether another program loads the model and computes a metric."""
     for read in project.read:
-        if read.program != touch.program and same_file(touch, read) is not False:
-            if project.programs[read.program].of("metric", "evaluate"):
-                return True
+        other = read.program != touch.program and same_file(touch, read) is not False
+        if other and project.programs[read.program].of("metric", "evaluate"):
+            return True
     return False

@@ -14,7 +14,8 @@ from pipeaudit.rule import (
 )
 
 _KEEPS = frozenset(
-    "write_data log_metric log_param capture monitor instrument alert artifact_put track_run feature_store_write drift".split()
+    """write_data log_metric log_param capture monitor instrument alert artifact_put track_run feature_store_write
+    drift""".split()
 )
 
 

@@ -1,7 +1,20 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, is_example, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    StageKind,
+    is_example,
+    rule,
+)
 
 _SHOWS = frozenset(
-    "save_html save show save_json to_html write_html display get_html plot _repr_html_ write_report save_as_html".split()
+    """save_html save show save_json to_html write_html display get_html plot _repr_html_ write_report
+    save_as_html""".split()
 )
 
 

@@ -50,8 +50,8 @@ def target_in_features(events: Events) -> Iterator[Match]:
 
     Kind `label-kept`: the label itself is among the features.
 
-    Not seen: columns that are computed from the label; features that are chosen by position. A frame whose columns are not
-    known in full is left alone, as is an interface that takes the whole frame and the label's name.
+    Not seen: columns that are computed from the label; features that are chosen by position. A frame whose columns are
+    not known in full is left alone, as is an interface that takes the whole frame and the label's name.
 
     Source: Kapoor and Narayanan, leakage L2.
     """

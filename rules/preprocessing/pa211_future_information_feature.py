@@ -46,7 +46,8 @@ def future_information_feature(events: Events) -> Iterator[Match]:
 
     Fix: windows that end at the row: `shift(1)`, `rolling(...)` without `center`, `ffill`.
 
-    Not seen: columns that are combined further. A column that looks ahead is right as the label, and is left alone there.
+    Not seen: columns that are combined further. A column that looks ahead is right as the label, and is left alone
+    there.
 
     Source: Kapoor and Narayanan, leakage L3.1.
     """

@@ -19,8 +19,8 @@ _WHEN = re.compile(r"date|time|timestamp|year|month|week|day", re.IGNORECASE)
 def shuffled_temporal_split(events: Events) -> Iterator[Match]:
     """Rows that follow each other in time are split at random.
 
-    Neighbours in time are much alike, and lagged features even share values: for each test row the model has seen the day
-    before and the day after.
+    Neighbours in time are much alike, and lagged features even share values: for each test row the model has seen the
+    day before and the day after.
 
     Bad:
 
@@ -41,8 +41,8 @@ def shuffled_temporal_split(events: Events) -> Iterator[Match]:
 
     Fix: cut at a date, or `TimeSeriesSplit`.
 
-    Not seen: data whose time is in the file only. A date column alone says nothing: a lag or a moving window has to stand
-    beside it.
+    Not seen: data whose time is in the file only. A date column alone says nothing: a lag or a moving window has to
+    stand beside it.
 
     Source: Kapoor and Narayanan, leakage L3.1.
     """

@@ -15,8 +15,8 @@ _ALIGNS = frozenset({"reindex", "align", "reindex_like"})
 def inconsistent_category_encoding(events: Events) -> Iterator[Match]:
     """Categories get their codes or columns separately on training and on test rows.
 
-    A category that one side lacks shifts the codes of all others, or the columns: the same value means something else to
-    the model.
+    A category that one side lacks shifts the codes of all others, or the columns: the same value means something else
+    to the model.
 
     Bad:
 
@@ -89,14 +89,14 @@ def _rows(event: Event) -> frozenset[int]:
 def _unknown(events: Events) -> Iterator[Match]:
     saved = any("save_model" in event.roles for event in events)
     for event in events:
-        if "encode" in event.roles and event.short == "OneHotEncoder" and saved and "**" not in event.arguments:
-            if "handle_unknown" not in event.arguments and "drop" not in event.arguments:
-                yield Match(
-                    event.at,
-                    "the saved encoder fails on a category that it has not seen",
-                    kind="unknown-category",
-                    confidence=Confidence.MEDIUM,
-                    severity=Severity.WARNING,
-                    fix='Pass handle_unknown="ignore" or "infrequent_if_exist".',
-                    symbol=event.function,
-                )
+        strict = event.short == "OneHotEncoder" and not {"handle_unknown", "drop", "**"} & set(event.arguments)
+        if saved and strict and "encode" in event.roles:
+            yield Match(
+                event.at,
+                "the saved encoder fails on a category that it has not seen",
+                kind="unknown-category",
+                confidence=Confidence.MEDIUM,
+                severity=Severity.WARNING,
+                fix='Pass handle_unknown="ignore" or "infrequent_if_exist".',
+                symbol=event.function,
+            )

@@ -55,8 +55,8 @@ def transformer_not_persisted(events: Events) -> Iterator[Match]:
 
     Fix: save one pipeline, or the transformer beside the model.
 
-    Not seen: parameters that are written down by hand. A transformer that goes into a call which is not known, or into an
-    object or tuple that is saved, counts as kept.
+    Not seen: parameters that are written down by hand. A transformer that goes into a call which is not known, or into
+    an object or tuple that is saved, counts as kept.
     """
     if events.is_test or events.is_notebook:
         return

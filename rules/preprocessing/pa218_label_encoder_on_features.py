@@ -49,11 +49,12 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
         from sklearn.preprocessing import OneHotEncoder
 
         rows = pd.read_csv("rows.csv")
-        encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["plan", "region"]), remainder="passthrough")
+        one_hot = OneHotEncoder(handle_unknown="ignore")
+        encode = make_column_transformer((one_hot, ["plan", "region"]), remainder="passthrough")
         model = make_pipeline(encode, LogisticRegression()).fit(rows.drop(columns="churned"), rows["churned"])
 
-    Kind `overwritten`: one encoder is fitted on several columns in turn, and remembers the last one only. That is a note
-    where the model is a tree, which does not mind the numbers.
+    Kind `overwritten`: one encoder is fitted on several columns in turn, and remembers the last one only. That is a
+    note where the model is a tree, which does not mind the numbers.
 
     Fix: `OneHotEncoder`, or `OrdinalEncoder` with an order that means something.
 
@@ -69,9 +70,9 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
         if not _is_label_encoding(event) or event.receiver is None:
             continue
         value = event.arguments["y"]
-        if value.columns is None or value.columns[0] in targets or len(value.columns) != 1:
-            if not event.loops:
-                continue
+        named = value.columns is not None and len(value.columns) == 1 and value.columns[0] not in targets
+        if not named and not event.loops:
+            continue
         by_encoder.setdefault(event.receiver.identity, []).append(event)
     for uses in by_encoder.values():
         first = uses[0]

@@ -1,4 +1,16 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, StageKind, rule, trainings
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Scope,
+    Severity,
+    Snapshot,
+    StageKind,
+    rule,
+    trainings,
+)
 
 _EVENS_OUT = frozenset({"scaling", "vocabulary", "projection", "discretization"})
 _TABLES = ("pandas.DataFrame", "numpy.ndarray", "polars.DataFrame")
@@ -35,7 +47,8 @@ def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
         from sklearn.preprocessing import StandardScaler
 
         rows = pd.read_csv("rows.csv")
-        model = make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=5)).fit(rows[["age", "income"]], rows["churned"])
+        model = make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=5))
+        model.fit(rows[["age", "income"]], rows["churned"])
 
     Fix: `make_pipeline(StandardScaler(), model)`.
 
@@ -51,18 +64,15 @@ def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
         event = training.event
         sensitive = _sensitive(event)
         features = training.features
-        if not sensitive or not features.rows or not features.is_a(*_TABLES) or not features.strong:
-            continue
-        if any(item.what in _EVENS_OUT for item in features.learned) or len(features.columns or ("", "")) < 2:
-            continue
-        if _is_scaled_by_hand(features.name) or any(_is_one_unit(events, token) for token in features.rows):
+        if not sensitive or not _is_uneven(events, features) or _is_scaled_by_hand(features.name):
             continue
         key = "mild" if sensitive == "mild" else event.name
         if key not in told:
             told.add(key)
             yield Match(
                 event.at,
-                f"`{event.subject}` depends on the scale of its features, and nothing scales `{features.name or 'them'}`",
+                f"`{event.subject}` depends on the scale of its features, and nothing scales "
+                f"`{features.name or 'them'}`",
                 confidence=Confidence.LOW if sensitive == "mild" else Confidence.MEDIUM,
                 severity=Severity.NOTE if sensitive == "mild" else None,
                 fix="Put a scaler before it: make_pipeline(StandardScaler(), model).",
@@ -70,16 +80,23 @@ def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
             )
     for event in events.of("fit_transformer"):
         value = next(iter(event.arguments.values()), None)
-        if event.detail.get("scale_sensitive") is True and value is not None and value.rows and value.is_a(*_TABLES):
-            if value.strong and not any(item.what in _EVENS_OUT for item in value.learned):
-                if len(value.columns or ("", "")) > 1 and not any(_is_one_unit(events, token) for token in value.rows):
-                    yield Match(
-                        event.at,
-                        f"`{event.subject}` depends on the scale of its features, and nothing scales them",
-                        confidence=Confidence.MEDIUM,
-                        fix="Scale the features first.",
-                        symbol=event.function,
-                    )
+        if event.detail.get("scale_sensitive") is True and value is not None and _is_uneven(events, value):
+            yield Match(
+                event.at,
+                f"`{event.subject}` depends on the scale of its features, and nothing scales them",
+                confidence=Confidence.MEDIUM,
+                fix="Scale the features first.",
+                symbol=event.function,
+            )
+
+
+def _is_uneven(events: Events, features: Snapshot) -> bool:
+    """Whether several columns of a table go in as they were read, each in a unit of its own."""
+    if not features.rows or not features.strong or not features.is_a(*_TABLES) or len(features.columns or ("", "")) < 2:
+        return False
+    if any(item.what in _EVENS_OUT for item in features.learned):
+        return False
+    return not any(_is_one_unit(events, token) for token in features.rows)
 
 
 def _sensitive(event: Event) -> object:

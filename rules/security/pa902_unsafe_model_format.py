@@ -95,7 +95,7 @@ def _loads_torch(event: Event) -> bool:
 
 
 def _age(project: Project, name: str, least: tuple[int, int]) -> Confidence | None:
-    """How sure it is that a library is older than this; None where every place that asks for it asks for a newer one."""
+    """How sure it is that a library is older than this; None where all that ask for it ask for a newer one."""
     asked = [r for e in project.repository.environments() for r in e.requirements if r.name == name]
     found = [(r, _VERSION.search(r.specifier)) for r in asked]
     known = [(requirement, (int(v[1]), int(v[2]))) for requirement, v in found if v is not None]

@@ -35,8 +35,8 @@ _KEYS = {
 _TOKEN = re.compile("|".join(f"(?P<{group}>{pattern})" for group, (_, pattern) in _KEYS.items()))
 # One of these stands in every text that one of the patterns fits: looking for plain words is many times quicker.
 _MARKS = tuple(
-    """AKIA ASIA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- hf_ sk-ant- sk-proj- T3BlbkFJ AIza xox hooks.slack.com k_live_
-    SG. AccountKey= dapi pypi-AgE npm_ dckr_pat_ eyJhcGlfYWRkcmVzcyI6 PRIVATE""".split()
+    """AKIA ASIA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- hf_ sk-ant- sk-proj- T3BlbkFJ AIza xox hooks.slack.com
+    k_live_ SG. AccountKey= dapi pypi-AgE npm_ dckr_pat_ eyJhcGlfYWRkcmVzcyI6 PRIVATE""".split()
 )
 _STEMS = ("passw", "passphrase", "secret", "token", "key", "connection")
 
@@ -67,7 +67,8 @@ _PLACEHOLDER = re.compile(
     r"x{3,}|\*{2,}|\.{3}|change.?(?:me|this)|example|your|dummy|fake|placeholder|todo|redacted|insert|sample|replace"
     r"|default|^(?:none|null|true|false|test\w{0,6}|password\d*|passw0rd|secret|token|key|admin|root|user|guest|postgres|mysql"
     r"|airflow|mlflow|minio|minioadmin|minio123|prefect|foo\w*|bar|string|str|qwerty|letmein|anonymous)$|12345|abcde|secret.?key"
-    r"|my.?(?:secret|token|key|password)|<|>|\$|\{|\}|%\(|\[|\(", re.IGNORECASE,
+    r"|my.?(?:secret|token|key|password)|<|>|\$|\{|\}|%\(|\[|\(",
+    re.IGNORECASE,
 )
 _REFERENCE = re.compile(
     r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|^(?:https?|s3|gs|file|arn|projects)[:/]|^[\w-]+(?:/[\w.-]+)+$|^(?:\.{0,2}/|~)"
@@ -223,7 +224,7 @@ def _confidence(name: str, value: str, in_settings: bool) -> Confidence | None:
 
 
 def _is_random(value: str) -> bool:
-    """Whether a value looks drawn rather than written: long, of several kinds of characters, with no spaces or words."""
+    """Whether a value looks drawn rather than written: long, of several kinds of characters, no spaces or words."""
     if len(value) < 16 or " " in value or not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
         return False
     parts = re.findall(r"[A-Za-z0-9]+", value)

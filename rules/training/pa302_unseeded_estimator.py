@@ -44,7 +44,8 @@ def unseeded_estimator(events: Events) -> Iterator[Match]:
         from sklearn.ensemble import RandomForestClassifier
 
         rows = pd.read_csv("rows.csv")
-        model = RandomForestClassifier(n_estimators=200, random_state=42).fit(rows.drop(columns="churned"), rows["churned"])
+        model = RandomForestClassifier(n_estimators=200, random_state=42)
+        model.fit(rows.drop(columns="churned"), rows["churned"])
 
     Fix: pass the seed from the configuration.
 

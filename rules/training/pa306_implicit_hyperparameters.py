@@ -1,8 +1,8 @@
 from collections.abc import Iterable
 
 from pipeaudit.rule import (
-    ConfigNode,
     Confidence,
+    ConfigNode,
     Event,
     Events,
     Iterator,
@@ -90,7 +90,7 @@ def _defaults(events: Events) -> Iterator[Match]:
 
 
 def _is_tuned(event: Event) -> bool:
-    """Models that draw at random or feel the scale of their inputs have settings that decide; plain least squares has none."""
+    """Models that draw at random or feel the scale of their inputs have settings that decide; others have none."""
     return "construct_model" in event.roles and ("draws" in event.detail or "scale_sensitive" in event.detail)
 
 

@@ -77,8 +77,8 @@ def untracked_model_overwrite(project: Project) -> Iterator[Match]:
         told.add((touch.program, touch.name))
         yield Match(
             event.at,
-            f"the model is saved to `{event.detail.get('path')}`: the next run overwrites it, and no tracker, registry or DVC"
-            " output keeps this one",
+            f"the model is saved to `{event.detail.get('path')}`: the next run overwrites it, and no tracker, registry"
+            " or DVC output keeps this one",
             confidence=Confidence.HIGH if event.strong else Confidence.MEDIUM,
             severity=Severity.NOTE if events.is_notebook or project.profile == "study" else None,
             fix="Log it to a tracker or registry, make it a DVC output, or put the run into its path.",

@@ -46,7 +46,8 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
         from sklearn.model_selection import train_test_split
 
         rows = pd.read_csv("rows.csv")
-        x_train, x_test, y_train, y_test = train_test_split(rows.drop(columns="churned"), rows["churned"], random_state=0)
+        features, target = rows.drop(columns="churned"), rows["churned"]
+        x_train, x_test, y_train, y_test = train_test_split(features, target, random_state=0)
         model = LogisticRegression().fit(x_train, y_train)
         print("F1:", f1_score(y_test, model.predict(x_test)))
 
@@ -59,7 +60,8 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
         from sklearn.model_selection import train_test_split
 
         rows = pd.read_csv("rows.csv")
-        x_train, x_test, y_train, y_test = train_test_split(rows.drop(columns="churned"), rows["churned"], random_state=0)
+        features, target = rows.drop(columns="churned"), rows["churned"]
+        x_train, x_test, y_train, y_test = train_test_split(features, target, random_state=0)
         model = LogisticRegression().fit(x_train, y_train)
         with open("metrics.json", "w") as file:
             json.dump({"f1": f1_score(y_test, model.predict(x_test))}, file)
@@ -86,9 +88,10 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
     if not judged or any(e.event.id in kept for e in judged):
         return
     last = judged[-1]
+    how = "printed" if _is_printed(ran, last.event) else "computed"
     yield Match(
         last.event.at,
-        f"`{last.event.short}` on held-out rows is {'printed' if _is_printed(ran, last.event) else 'computed'} and kept nowhere",
+        f"`{last.event.short}` on held-out rows is {how} and kept nowhere",
         confidence=Confidence.HIGH if last.event.strong else Confidence.MEDIUM,
         related=tuple(Related(at, "also not kept") for at in _others(judged, last)),
         fix="Write it to a metrics file or log it to a tracker.",

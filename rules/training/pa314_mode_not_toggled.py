@@ -110,13 +110,13 @@ def _exports(events: Events, evals: list[Event]) -> Iterator[Match]:
             or event.constant("training") is not None
         ):
             continue
-        if not any(off.id < event.id and off.receiver is not None and _is_one(off.receiver, model) for off in evals):
-            if any("backward" in e.roles for e in events.before(event)):
-                yield Match(
-                    event.at,
-                    f"`{model.name}` is exported in training mode: dropout and batch norm stay as in training",
-                    kind="exported",
-                    confidence=Confidence.MEDIUM,
-                    fix=f"Call {model.name}.eval() before the export.",
-                    symbol=event.function,
-                )
+        ready = any(off.id < event.id and off.receiver is not None and _is_one(off.receiver, model) for off in evals)
+        if not ready and any("backward" in earlier.roles for earlier in events.before(event)):
+            yield Match(
+                event.at,
+                f"`{model.name}` is exported in training mode: dropout and batch norm stay as in training",
+                kind="exported",
+                confidence=Confidence.MEDIUM,
+                fix=f"Call {model.name}.eval() before the export.",
+                symbol=event.function,
+            )

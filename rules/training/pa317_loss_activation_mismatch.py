@@ -27,8 +27,8 @@ _ACTIVE = ("softmax", "sigmoid")
 def loss_activation_mismatch(events: Events) -> Iterator[Match]:
     """The loss and the last activation of a network don't fit together.
 
-    A loss that applies softmax itself, on probabilities, has flat gradients: training runs, learns slowly, and ends worse.
-    A softmax over one unit is always 1.
+    A loss that applies softmax itself, on probabilities, has flat gradients: training runs, learns slowly, and ends
+    worse. A softmax over one unit is always 1.
 
     Bad:
 
@@ -51,10 +51,11 @@ def loss_activation_mismatch(events: Events) -> Iterator[Match]:
     Kinds: `activated-logits` (probabilities go into a loss that wants raw scores), `one-unit-softmax` (a softmax over a
     single unit), `from-logits` (Keras: `from_logits=True` after an activation).
 
-    Fix: raw scores with `CrossEntropyLoss` and `BCEWithLogitsLoss`; an activation with `BCELoss`; one unit with sigmoid.
+    Fix: raw scores with `CrossEntropyLoss` and `BCEWithLogitsLoss`; an activation with `BCELoss`; one unit with
+    sigmoid.
 
-    Not seen: raw scores in a loss that wants probabilities; networks whose last layer is not known. Losses of one's own are
-    left alone.
+    Not seen: raw scores in a loss that wants probabilities; networks whose last layer is not known. Losses of one's
+    own are left alone.
     """
     for event in events:
         wanted, predicted = event.effect("metric").get("needs"), event.port("metric", "pred")

@@ -81,9 +81,8 @@ def _kind(events: Events, event: Event, cleared: set[int]) -> tuple[str, str, st
         return "tensor-array", "the tensor is copied in each round of the loop", "Collect in a list or a TensorArray."
     if name == "numpy.dot" and all(_is_matrix(events, value) for value in list(event.arguments.values())[:2]):
         return "np-dot-matmul", "`numpy.dot` multiplies two matrices", "Write a @ b."
-    if event.loops and "construct_model" in event.roles and _is_keras_model(event) and event.loops[-1] not in cleared:
-        if not any(loop in cleared for loop in event.loops):
-            return "models-in-loop", "each round builds a model, and none is freed", "Call clear_session() in the loop."
+    if event.loops and _is_keras_model(event) and not any(loop in cleared for loop in event.loops):
+        return "models-in-loop", "each round builds a model, and none is freed", "Call clear_session() in the loop."
     if "accumulate_element" in event.roles:
         return "loop-accumulation", "elements are added up one by one", "Use one reduction over the tensor."
     return None
@@ -101,7 +100,8 @@ def _may_be_zero(events: Events, event: Event) -> bool:
 def _grows(event: Event) -> bool:
     into = event.detail.get("into")
     return isinstance(into, str) and any(
-        value.name[:1] in "[(" and re.search(rf"\b{re.escape(into)}\b", value.name) for value in event.arguments.values()
+        value.name[:1] in "[(" and re.search(rf"\b{re.escape(into)}\b", value.name)
+        for value in event.arguments.values()
     )
 
 
@@ -117,4 +117,9 @@ def _is_matrix(events: Events, value: Snapshot) -> bool:
 
 
 def _is_keras_model(event: Event) -> bool:
-    return event.name.startswith(("keras.", "tensorflow.")) and event.short in ("Sequential", "Model", "Functional")
+    built = "construct_model" in event.roles
+    return (
+        built
+        and event.name.startswith(("keras.", "tensorflow."))
+        and event.short in ("Sequential", "Model", "Functional")
+    )
