@@ -512,10 +512,11 @@ def store(machine: Interpreter, owner: Value, index: Value, value: Value, scope:
             owner.adopt(value)
         return
     names = _names(index)
-    if names is not None and owner.is_a(FRAME) and value.constant in ("", 0) and not isinstance(value.constant, bool):
-        if names[0] not in (owner.columns or ()):
-            machine.emit(scope, at, ("empty_column",), FRAME, {"value": value.snapshot()}, detail={"column": names[0]})
+    empty = value.constant in ("", 0) and not isinstance(value.constant, bool)
+    if empty and names is not None and owner.is_a(FRAME) and names[0] not in (owner.columns or ()):
+        machine.emit(scope, at, ("empty_column",), FRAME, {"value": value.snapshot()}, detail={"column": names[0]})
     if names is not None and (owner.is_a(FRAME) or (owner.rows and not owner.is_a(ARRAY))):
+        machine.emit(scope, at, ("subscript-store",), FRAME, {"value": value.snapshot()}, detail={"columns": names})
         overlay(owner, names, value.all_learned, replace=index.mask is None)
         if not owner.rows:
             owner.rows |= value.rows
@@ -556,7 +557,13 @@ def _report_future(machine: Interpreter, value: Value, names: tuple[str, ...], s
     """A column that is computed from later rows."""
     made = machine.events[value.produced].detail.get("derive")
     if isinstance(made, dict) and made.get("mix") in ("forward", "center"):
-        machine.emit(scope, at, ("future_column",), machine.events[value.produced].name, detail={"columns": names, "mix": made["mix"]})
+        machine.emit(
+            scope,
+            at,
+            ("future_column",),
+            machine.events[value.produced].name,
+            detail={"columns": names, "mix": made["mix"]},
+        )
 
 
 def drop_column(owner: Value, index: Value) -> None:

@@ -196,7 +196,10 @@ class Interpreter:
         if not made.types:
             made.types = left.types
         if self.loops and (right.models or right.is_a("torch.Tensor")):
-            shown = {"value": right.snapshot(indexing.written(expression)), "into": left.snapshot(indexing.written(target))}
+            shown = {
+                "value": right.snapshot(indexing.written(expression)),
+                "into": left.snapshot(indexing.written(target)),
+            }
             self.emit(scope, at, ("accumulate",), operator, shown)
         elif self.loops and expression[0] == "index" and expression[2][0] == "name":
             whole = scope.lookup(expression[2][1])
@@ -633,6 +636,9 @@ class Interpreter:
             made.mask = (indexing.key(expression), False)
             made.columns = None
         made.output = "label" if any(v.output for v in values) else ""
+        bound = values[-1].constant if values[0].output in ("proba", "score") else MISSING
+        if operators[0] in ("<", "<=", ">", ">=") and isinstance(bound, int | float):
+            self.emit(scope, at, ("threshold",), operators[0], detail={"value": bound, "config": values[-1].config})
         if any(_is_nan(value) for value in values):
             self.emit(
                 scope,
