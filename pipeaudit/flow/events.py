@@ -162,12 +162,29 @@ class Event(NamedTuple):
         return default if value is None else value.constant
 
 
+_ROLES, _NAMES = "roles", "names"
+
+
+class _Index:
+    """Where the events of each role, or of each name, stand."""
+
+    __slots__ = ("items", "places")
+
+    def __init__(self, items: tuple[Event, ...], kind: str) -> None:
+        self.items = items
+        self.places: dict[str, list[int]] = {}
+        for at, event in enumerate(items):
+            for key in dict.fromkeys(event.roles) if kind == _ROLES else (event.name,):
+                self.places.setdefault(key, []).append(at)
+
+
 @dataclass(frozen=True, slots=True)
 class Events:
     """The events of one program: a module run top to bottom, or a notebook, with all it steps into.
 
-    `runs`: functions that were run on their own, each with its first event, the end of its events, and whether a server calls
-    it as a method of a serving class. `chosen`: events whose result had columns chosen from it by a list of names. `domains`: the random domains of the libraries that it imports.
+    `runs`: functions that were run on their own, each with its first event, the end of its events, and whether a
+    server calls it as a method of a serving class. `chosen`: events whose result had columns chosen from it by a
+    list of names. `domains`: the random domains of the libraries that it imports.
     """
 
     path: str
@@ -202,10 +219,21 @@ class Events:
 
     def of(self, *roles: str) -> list[Event]:
         """Events that play one of these roles, in the order in which the program runs."""
-        return [event for event in self.items if any(role in event.roles for role in roles)]
+        by_role = self._index(_ROLES)
+        if len(roles) == 1:
+            return [self.items[at] for at in by_role.get(roles[0], ())]
+        return [self.items[at] for at in sorted({at for role in roles for at in by_role.get(role, ())})]
 
     def named(self, *names: str) -> list[Event]:
-        return [event for event in self.items if event.name in names]
+        by_name = self._index(_NAMES)
+        return [self.items[at] for at in sorted({at for name in names for at in by_name.get(name, ())})]
+
+    def _index(self, kind: str) -> dict[str, list[int]]:
+        """Places in `items` by role or by name: rules ask many times for few events."""
+        known = self._answers.get(kind)
+        if not isinstance(known, _Index) or known.items is not self.items:
+            known = self._answers[kind] = _Index(self.items, kind)
+        return known.places
 
     def with_id(self, identifier: int) -> Event | None:
         return self.items[identifier] if 0 <= identifier < len(self.items) else None
