@@ -540,7 +540,7 @@ def _in_place(entry: Entry, ports: effects.Ports) -> bool | None:
     """
     if entry.mutates == "always" or str(entry.mutates).startswith("arg:"):
         return True
-    flag = ports.get(str(entry.mutates or "inplace")) or ports.get("out")
+    flag = ports.get(str(entry.mutates or "inplace")) or ports.get("out") or ports.get("dst")
     if flag is None or flag.constant is False or (flag.constant is None and "out" not in ports):
         return None if "**" in ports else False
     return True if flag.constant is not MISSING or "out" in ports else None

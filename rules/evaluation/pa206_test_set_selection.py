@@ -7,8 +7,8 @@ from pipeaudit.rule import (
     Scope,
     Severity,
     StageKind,
-    test_reuse,
     rule,
+    test_reuse,
 )
 
 

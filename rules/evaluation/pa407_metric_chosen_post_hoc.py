@@ -52,6 +52,8 @@ def metric_chosen_post_hoc(events: Events) -> Iterator[Match]:
         of = choice.argument("of")
         metrics = [events.with_id(m) for m in of.metrics] if of is not None else []
         found = [event for event in metrics if event is not None]
+        if of is None or any(len(element.metrics) != 1 for element in of.elements):
+            continue
         if len({event.name for event in found}) > 1 and len({_models(event) for event in found}) == 1:
             yield Match(
                 choice.at,

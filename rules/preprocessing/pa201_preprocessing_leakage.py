@@ -25,8 +25,8 @@ from pipeaudit.rule import (
 def preprocessing_leakage(events: Events) -> Iterator[Match]:
     """A transformer or statistic is fitted on rows that later evaluate the model.
 
-    What it learns (means, vocabularies, components) carries the test rows into training, so the score on the test set is
-    better than the model.
+    What it learns (means, vocabularies, components) carries the test rows into training, so the score on the test
+    set is better than the model.
 
     Bad:
 
@@ -56,8 +56,8 @@ def preprocessing_leakage(events: Events) -> Iterator[Match]:
 
     Fix: split first, and put the transformer into a pipeline that is fitted on the training part.
 
-    Not seen: a test set that is read from a file of its own; lists of categories (one-hot and label encoders) are not counted.
-    Severity speaks of the protocol, not of the size of the effect: that of scaling is often small.
+    Not seen: a test set that is read from a file of its own; lists of categories (one-hot and label encoders) are
+    not counted. Severity speaks of the protocol, not of the size of the effect: that of scaling is often small.
 
     Source: Kapoor and Narayanan, leakage L1.2; Yang et al., ASE 2022.
     """
@@ -65,7 +65,8 @@ def preprocessing_leakage(events: Events) -> Iterator[Match]:
         learner = leak.learner
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns ({leak.learned.what}) from rows that evaluate the model at {leak.evaluation.event.at.spoken}",
+            f"`{learner}` learns ({leak.learned.what}) from rows that evaluate the model "
+            f"at {leak.evaluation.event.at.spoken}",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
             related=(

@@ -25,8 +25,8 @@ from pipeaudit.rule import (
 def supervised_preprocessing_leakage(events: Events) -> Iterator[Match]:
     """Features are chosen or encoded by the label on rows that later evaluate the model.
 
-    A selector, a target encoder or a supervised projection that has seen the test labels hands them to the model: scores
-    rise even on pure noise.
+    A selector, a target encoder or a supervised projection that has seen the test labels hands them to the model:
+    scores rise even on pure noise.
 
     Bad:
 

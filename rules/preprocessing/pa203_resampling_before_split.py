@@ -24,8 +24,8 @@ from pipeaudit.rule import (
 def resampling_before_split(events: Events) -> Iterator[Match]:
     """Rows are oversampled or synthesised before they are split.
 
-    Copies and neighbours of the same row then stand on both sides of the split: the model is asked about rows that it has
-    as good as seen.
+    Copies and neighbours of the same row then stand on both sides of the split: the model is asked about rows that
+    it has as good as seen.
 
     Bad:
 
@@ -51,7 +51,8 @@ def resampling_before_split(events: Events) -> Iterator[Match]:
         X_more, y_more = SMOTE(random_state=0).fit_resample(X_train, y_train)
         print(LogisticRegression().fit(X_more, y_more).score(X_test, y_test))
 
-    Fix: split first and resample the training part only; in cross-validation, put the sampler into an imblearn pipeline.
+    Fix: split first and resample the training part only; in cross-validation, put the sampler into an imblearn
+    pipeline.
 
     Not seen: samplers that a library of one's own wraps. Under-sampling makes no copies and is not meant here.
 

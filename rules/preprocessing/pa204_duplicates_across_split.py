@@ -61,7 +61,8 @@ def duplicates_across_split(events: Events) -> Iterator[Match]:
             continue
         yield Match(
             copies.copying.at,
-            f"rows are copied here, before they are split: copies train and judge the model at {copies.evaluation.event.at.spoken}",
+            "rows are copied here, before they are split: copies train and judge the model "
+            f"at {copies.evaluation.event.at.spoken}",
             confidence=Confidence.MEDIUM,
             related=(
                 Related(copies.training.at, "the model is trained on one part"),

@@ -20,15 +20,16 @@ from pipeaudit.rule import (
     controls=("TRN-4", "TRN-2", "PRP-1", "PRP-2", "TRB-1"),
     tier="core",
     kinds=(
-        "scaling", "imputation", "encoding", "vocabulary", "projection", "discretization", "outlier", "manual", "selection",
+        "scaling", "imputation", "encoding", "vocabulary", "projection", "discretization", "outlier", "manual",
+        "selection",
     ),
     scope=Scope.FILE,
 )  # fmt: skip
 def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
     """A transformer is fitted on the rows that cross-validation or a search then splits by itself.
 
-    Each fold's held-out rows have already shaped the features it is judged on, so the mean score, and the settings chosen
-    by it, are too good.
+    Each fold's held-out rows have already shaped the features it is judged on, so the mean score, and the settings
+    chosen by it, are too good.
 
     Bad:
 
@@ -64,7 +65,8 @@ def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
         inside = leak.inside_train and not leak.learned.supervised
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns ({leak.learned.what}) from all the rows that {leak.evaluation.event.at.spoken} splits into folds",
+            f"`{learner}` learns ({leak.learned.what}) from all the rows that "
+            f"{leak.evaluation.event.at.spoken} splits into folds",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
             severity=Severity.WARNING if inside else None,

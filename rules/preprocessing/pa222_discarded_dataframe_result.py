@@ -64,6 +64,8 @@ def _is_pure(event: Event) -> bool:
     made = event.effect("derive")
     if event.detail.get("in_place") is not False or made.get("rows", "same") not in _ROWS or not made:
         return False
+    if event.short.startswith("set_") and event.short not in ("set_index", "set_axis"):
+        return False
     if event.receiver is not None and (not event.receiver.types or event.receiver.types[0] == "super"):
         return False
     if event.short == "append" and event.receiver is not None and not event.receiver.is_a("pandas.DataFrame"):

@@ -7,8 +7,8 @@ from pipeaudit.rule import (
     Scope,
     Severity,
     StageKind,
-    steered_by_test,
     rule,
+    steered_by_test,
 )
 
 

@@ -57,8 +57,9 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
     Fix: seed each framework before its first use: `torch.manual_seed`, `keras.utils.set_random_seed`,
     `numpy.random.seed`, `random.seed`, or one call that does it for all (`seed_everything`).
 
-    Not seen: a seed that a launcher or a configuration sets outside the program. Modules that only define models are no
-    training programs. A script that draws but trains nothing gets a note.
+    A seed that is set after the first draw is too late. Not seen: a seed that a launcher or a configuration sets
+    outside the program. Modules that only define models are no training programs. A script that draws but trains
+    nothing gets a note.
 
     Source: Zhang et al., CAIN 2022, smell 14.
     """
@@ -67,10 +68,11 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
     ran = events.ran()
     if any("call" in event.roles and "seed" in event.short.lower() for event in ran):
         return
+    elsewhere = {domain for event in events.items[len(ran) :] for domain in _covered(event)}
     first: dict[str, Event] = {}
     for event in ran:
         for domain in unseeded_domains(events, event):
-            if _is_global(event, domain) and not _becomes_seed(ran, event):
+            if _is_global(event, domain) and domain not in elsewhere and not _becomes_seed(ran, event):
                 first.setdefault(domain, event)
     trains = _trains(ran)
     if not trains:
@@ -82,7 +84,7 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
     yield Match(
         _place(events, first),
         f"{'trains' if trains else 'draws random numbers'} with no seed set for {names}",
-        confidence=_confidence(trains, first),
+        confidence=_confidence(events, trains, first),
         severity=None if trains else Severity.NOTE,
         related=tuple(
             Related(e.at, f"draws from {_NAMES.get(d, d)}")
@@ -112,11 +114,19 @@ def _becomes_seed(ran: tuple[Event, ...], draw: Event) -> bool:
     return any(draw.result.identity in value.identities for value in seeds if value is not None)
 
 
-def _confidence(trains: bool, first: dict[str, Event]) -> Confidence:
-    """Numbers that the program draws itself may have nothing to do with the model."""
+def _confidence(events: Events, trains: bool, first: dict[str, Event]) -> Confidence:
+    """Numbers that the program draws itself may have nothing to do with the model; a seed that comes late may be meant."""
     if not trains:
         return Confidence.LOW
-    return Confidence.HIGH if set(first) - {"numpy", "python"} else Confidence.MEDIUM
+    learned = [domain for domain in first if domain not in ("numpy", "python")]
+    late = all(any(domain in _covered(event) for event in events) for domain in learned)
+    return Confidence.HIGH if learned and not late else Confidence.MEDIUM
+
+
+def _covered(event: Event) -> tuple[str, ...]:
+    """The domains that a call seeds."""
+    found = event.detail.get("covers")
+    return tuple(found) if isinstance(found, tuple | list) else ()
 
 
 def _is_script(events: Events) -> bool:

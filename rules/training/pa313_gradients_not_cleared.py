@@ -50,7 +50,7 @@ def gradients_not_cleared(events: Events) -> Iterator[Match]:
     steps = events.of("step")
     told: set[int] = set()
     for backward in events.of("backward"):
-        if not backward.loops or backward.conditional or backward.loops[-1] in told:
+        if not backward.loops or backward.conditional or backward.loops[-1] in told or backward.short != "backward":
             continue
         loop = backward.loops[-1]
         step = next((s for s in steps if _follows(s, backward, loop)), None)

@@ -11,8 +11,8 @@ from pipeaudit.rule import Confidence, Iterator, Match, Project, Severity, Stage
 def model_trained_in_notebook(project: Project) -> Iterator[Match]:
     """A model that a service, a release or another stage uses is made by a notebook that no stage runs.
 
-    Nobody can make it again from the repository alone: the cells' order, the kernel's state and the data of that day are
-    not recorded.
+    Nobody can make it again from the repository alone: the cells' order, the kernel's state and the data of that
+    day are not recorded.
 
     Bad, in train.ipynb:
 
@@ -50,7 +50,8 @@ def model_trained_in_notebook(project: Project) -> Iterator[Match]:
         app = FastAPI()
         model = joblib.load("model.pkl")
 
-    Fix: move the training cells to a script or stage, or run the notebook as a stage (papermill); keep it for exploration.
+    Fix: move the training cells to a script or stage, or run the notebook as a stage (papermill); keep it for
+    exploration.
 
     Not seen: models that travel through a registry or by hand under another name. Notebooks that a script is generated
     from (nbdev, jupytext) are scripts.
