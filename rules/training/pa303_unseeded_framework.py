@@ -115,7 +115,7 @@ def _becomes_seed(ran: tuple[Event, ...], draw: Event) -> bool:
 
 
 def _confidence(events: Events, trains: bool, first: dict[str, Event]) -> Confidence:
-    """Numbers that the program draws itself may have nothing to do with the model; a seed that comes late may be meant."""
+    """Numbers that the program draws itself may have nothing to do with the model; a late seed may be meant."""
     if not trains:
         return Confidence.LOW
     learned = [domain for domain in first if domain not in ("numpy", "python")]
