@@ -34,6 +34,7 @@ from pipeaudit.graph.notebooks import NotebookFile, notebook_files
 from pipeaudit.link.cell_names import LostName, lost_names
 from pipeaudit.link.components import Component, components
 from pipeaudit.link.configuration import ConfigRead, config_reads
+from pipeaudit.link.crossed import Crossed, crossed_fields
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
 from pipeaudit.link.manifests import Workload, documents, services, workloads
@@ -61,6 +62,7 @@ __all__ = [
     "Confidence",
     "ConfigNode",
     "ConfigRead",
+    "Crossed",
     "Cycle",
     "DeadBranch",
     "Document",
@@ -188,7 +190,7 @@ class Project:
     @cached_property
     def training(self) -> list[Event]:
         """Calls that train a model, by program, each place once; no tests."""
-        found = {event.at: event for event in self.events("train") if not is_test(event.at.path)}
+        found = {event.at: event for event in self.events("train", "backward") if not is_test(event.at.path)}
         return list(found.values())
 
     @cached_property
@@ -223,6 +225,10 @@ class Project:
     def components(self, path: str) -> list[Component]:
         """Functions of a file that are shipped alone, as lightweight components."""
         return components(path, self.repository.text(path)) if path.endswith(".py") else []
+
+    def crossed_fields(self, path: str) -> list[Crossed]:
+        """Fields that a module takes under each other's names."""
+        return crossed_fields(path, self.repository.text(path)) if path.endswith(".py") else []
 
     def dead_branches(self, path: str) -> list[DeadBranch]:
         """Branches of a module that its own constants turn off."""

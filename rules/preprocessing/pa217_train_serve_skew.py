@@ -37,7 +37,7 @@ _STEPS = ("scaling", "encoding", "imputation", "vocabulary", "projection", "disc
     ceiling=Confidence.MEDIUM,
     stage=StageKind.DEPLOYMENT,
     controls=("TRB-2", "TRB-1", "MON-1"),
-    kinds=("missing-step", "refit"),
+    kinds=("missing-step", "refit", "crossed-fields"),
 )
 def train_serve_skew(project: Project) -> Iterator[Match]:
     """What the model is given in service was not prepared as what it was trained on.
@@ -45,7 +45,7 @@ def train_serve_skew(project: Project) -> Iterator[Match]:
     Nothing fails: the model answers, and its answers mean nothing.
 
     Kinds: `missing-step` (training fits a transformer that the service does not apply), `refit` (the service fits it
-    anew, on the request).
+    anew, on the request), `crossed-fields` (two fields of the request are taken under each other's names).
 
     Bad, in train.py:
 
@@ -102,6 +102,7 @@ def train_serve_skew(project: Project) -> Iterator[Match]:
 
     Source: Sculley et al. 2015; ML Test Score, Monitoring 3.
     """
+    yield from _crossed(project)
     for writer in project.written:
         training = _training(project, writer)
         if training is None:
@@ -109,6 +110,19 @@ def train_serve_skew(project: Project) -> Iterator[Match]:
         for reader in project.read:
             if _serves(project, writer, reader):
                 yield from _compared(project, writer, training, reader)
+
+
+def _crossed(project: Project) -> Iterator[Match]:
+    for path in sorted(project.programs):
+        if not is_test(path) and project.programs[path].of("serve"):
+            for crossed in project.crossed_fields(path):
+                yield Match(
+                    crossed.at,
+                    f"`{crossed.name}` is given the request's `{crossed.field}`, and the other way round",
+                    kind="crossed-fields",
+                    confidence=Confidence.MEDIUM,
+                    fix="Take each field under its own name.",
+                )
 
 
 def _training(project: Project, writer: Touch) -> Training | None:

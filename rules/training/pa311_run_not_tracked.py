@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Event, Iterator, Match, Project, Severity, StageKind, is_test, rule
+from pipeaudit.rule import Confidence, Event, Iterator, Location, Match, Project, Severity, StageKind, is_test, rule
 
 _KEEPS = (
     "run-tracked",
@@ -59,7 +59,7 @@ def run_not_tracked(project: Project) -> Iterator[Match]:
     trained = sorted(project.training, key=lambda event: (event.at.path.endswith(".ipynb"), event.at.key))
     if trained and not project.evidence(*_KEEPS):
         yield Match(
-            trained[0].at,
+            _entry(project, trained[0]),
             "nothing is kept of this run: no tracker, and no file of metrics",
             kind="untracked",
             confidence=Confidence.LOW if study else Confidence.MEDIUM,
@@ -80,6 +80,16 @@ def run_not_tracked(project: Project) -> Iterator[Match]:
                     fix="Append, or write into a folder of the run.",
                     symbol=event.function,
                 )
+
+
+def _entry(project: Project, event: Event) -> Location:
+    """The program that starts the training, where a helper does the work."""
+    if event.at.path.endswith(".ipynb"):
+        return event.at
+    starts = [path for path, program in sorted(project.programs.items()) if any(e.at == event.at for e in program)]
+    scripts = [path for path in starts if not path.endswith(".ipynb") and not is_test(path)]
+    mains = [path for path in scripts if project.programs[path].of("main")]
+    return event.at if not mains or event.at.path in mains else Location(mains[0])
 
 
 def _erases_a_log(event: Event) -> bool:
