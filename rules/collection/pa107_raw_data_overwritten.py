@@ -60,7 +60,7 @@ def raw_data_overwritten(project: Project) -> Iterator[Match]:
     for writer in project.written:
         if writer.event.at in seen or is_test(writer.program) or _is_beside_the_point(writer):
             continue
-        source = _read_before(project, writer)
+        source = None if _adds_rows(project, writer) else _read_before(project, writer)
         if source is not None:
             seen.add(writer.event.at)
             yield Match(
@@ -88,6 +88,13 @@ def _is_beside_the_point(writer: Touch) -> bool:
         return True
     mode = event.constant("mode", event.detail.get("mode", "w"))
     return (isinstance(mode, str) and mode.startswith("a")) or _VERSIONED.search(writer.name) is not None
+
+
+def _adds_rows(project: Project, writer: Touch) -> bool:
+    """Whether rows of another origin go into the file as well: then it is one that is kept up to date."""
+    value = writer.event.receiver
+    rows = project.programs[writer.program].rows
+    return value is not None and len(rows.origins(value.rows)) > 1
 
 
 def _read_before(project: Project, writer: Touch) -> Event | None:

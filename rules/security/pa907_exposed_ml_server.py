@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 from pipeaudit.rule import (
     Confidence,
@@ -102,10 +103,21 @@ def _debuggers(project: Project) -> Iterator[Match]:
             if event.at not in seen and event.name.endswith((".run", ".run_simple")):
                 seen.add(event.at)
                 if event.constant("debug") is True and event.constant("host", event.constant("0")) in _ALL:
-                    yield _match(event, "the debugger of this server is open on every address", "Leave debug off.")
+                    found = _match(event, "the debugger of this server is open on every address", "Leave debug off.")
+                    by_hand = bool(project.programs[path].of("main")) and not _is_in_image(project, path)
+                    yield replace(found, severity=Severity.WARNING, confidence=Confidence.MEDIUM) if by_hand else found
             elif event.at not in seen and event.constant("share") is True:
                 seen.add(event.at)
                 yield _match(event, "this page is shared with the world", "Remove share=True.")
+
+
+def _is_in_image(project: Project, path: str) -> bool:
+    """Whether an image or a service starts the file itself, and not a server that imports it."""
+    return any(
+        said.system in ("docker", "compose", "kubernetes")
+        for n in project.graph.running(path)
+        for said in n.declarations
+    )
 
 
 def _match(event: Event, message: str, fix: str) -> Match:

@@ -119,7 +119,8 @@ def _in_pipeline(node: Node) -> bool:
 
 
 def _share(project: Project, one: Node, other: Node) -> bool:
-    return project.graph.share_pipeline(one, other)
+    """Whether one definition runs both; stages of one name are variants of a project that lie side by side."""
+    return one.name != other.name and project.graph.share_pipeline(one, other)
 
 
 def _is_conditional(project: Project, node: Node, artifact: ArtifactNode) -> bool:

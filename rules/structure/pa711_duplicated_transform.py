@@ -1,4 +1,6 @@
+import re
 from difflib import SequenceMatcher
+from posixpath import basename
 
 from pipeaudit.rule import (
     Confidence,
@@ -16,6 +18,7 @@ from pipeaudit.rule import (
 )
 
 _STEPS = "transform impute encode scale filter join tokenize reduce fit_transformer apply_transformer".split()
+_COURSE = re.compile(r"lesson|homework|workshop|cohort|exercise|tutorial|chapter|starter|solution", re.IGNORECASE)
 _FEWEST = 3
 _ALIKE = 0.8
 _MOST = 400
@@ -74,20 +77,23 @@ def duplicated_transform(project: Project) -> Iterator[Match]:
 
     Fix: move the steps into a module that both use, or save them with the model in one pipeline.
 
-    Not seen: the same steps written with other calls. A notebook that a script grew out of gets a note; tests and
-    examples are not counted.
+    Not seen: the same steps written with other calls. A notebook that a script grew out of gets a note; tests,
+    examples, courses and variants of one file in several folders are not counted.
 
     Source: Sculley et al. 2015, glue code and pipeline jungles.
     """
-    sequences = sorted(_sequences(project).items())[:_MOST]
+    sequences = [
+        (where, events, [_step(event) for event in events])
+        for where, events in sorted(_sequences(project).items())[:_MOST]
+    ]
     told = set()
-    for index, ((path, function), events) in enumerate(sequences):
-        steps = [_step(event) for event in events]
-        for (other_path, other_function), other_events in sequences[index + 1 :]:
-            if other_path == path or (other_path, other_function) in told:
+    for index, ((path, function), events, steps) in enumerate(sequences):
+        distinct = set(steps)
+        for (other_path, other_function), other_events, others in sequences[index + 1 :]:
+            variants = basename(path) == basename(other_path) or _COURSE.search(path) or _COURSE.search(other_path)
+            if variants or (other_path, other_function) in told:
                 continue
-            others = [_step(event) for event in other_events]
-            if len(set(steps) & set(others)) >= _FEWEST and _ratio(steps, others) >= _ALIKE:
+            if len(distinct.intersection(others)) >= _FEWEST and _ratio(steps, others) >= _ALIKE:
                 told.add((other_path, other_function))
                 notebook = path.endswith(".ipynb") or other_path.endswith(".ipynb")
                 yield Match(
