@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
 
@@ -27,18 +27,39 @@ class Clock:
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
         """Raises TimeUp inside when the time is over; where there are no timers, steps are not stopped."""
+        with self.steps(what) as each, each:
+            yield
+
+    @contextmanager
+    def steps(self, what: str) -> Iterator[AbstractContextManager[None]]:
+        """For many short steps of one kind: every `with` on what this gives is one of them."""
         if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-            yield
+            yield nullcontext()
             return
-        seconds = max(min(self._step, self._end - time.monotonic()), 0.001)
-
-        def strike(number: int, frame: FrameType | None) -> None:
-            raise TimeUp(f"{what} was stopped by the clock after {seconds:.0f} s; what it would have found is unknown")
-
-        before = signal.signal(signal.SIGALRM, strike)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        timer = _Timer(what, self._step, self._end)
+        before = signal.signal(signal.SIGALRM, timer.strike)
         try:
-            yield
+            yield timer
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+
+
+class _Timer(AbstractContextManager[None]):
+    def __init__(self, what: str, step: float, end: float) -> None:
+        self._what = what
+        self._step = step
+        self._end = end
+        self._seconds = step
+
+    def __enter__(self) -> None:
+        self._seconds = max(min(self._step, self._end - time.monotonic()), 0.001)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def strike(self, number: int, frame: FrameType | None) -> None:
+        raise TimeUp(
+            f"{self._what} was stopped by the clock after {self._seconds:.0f} s; what it would have found is unknown"
+        )

@@ -237,19 +237,22 @@ def run(
     return _findings(selection, found, places), failures
 
 
-def _matches(rule: Rule, project: Project, failures: list[RuleFailure | TimeUp], clock: Clock) -> Iterable[Match]:
+def _matches(rule: Rule, project: Project, failures: list[RuleFailure | TimeUp], clock: Clock) -> list[Match]:
     subjects: Mapping[str, object] = {"": project}
     if rule.scope is Scope.FILE:
         subjects = {path: project.programs[path] for path in sorted(project.programs)}
-    for path, subject in subjects.items():
-        try:
-            with clock.step(f"rule {rule.id}"):
-                found = list(rule.check(subject))
-            yield from found
-        except TimeUp as error:
-            failures.append(error)
-        except Exception as error:  # noqa: BLE001 # told as a failure of the run: exit 2, and an entry in `errors`
-            failures.append(RuleFailure(rule, path, error))
+    matches: list[Match] = []
+    with clock.steps(f"rule {rule.id}") as step:
+        for path, subject in subjects.items():
+            try:
+                with step:
+                    found = list(rule.check(subject))
+                matches += found
+            except TimeUp as error:
+                failures.append(error)
+            except Exception as error:  # noqa: BLE001 # told as a failure of the run: exit 2, and an entry in `errors`
+                failures.append(RuleFailure(rule, path, error))
+    return matches
 
 
 def _one_for_each_place(matches: Iterable[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.conftest import FIXTURES
-from tests.test_discover import commit
 
 from pipeaudit import resources
 from pipeaudit.cli import CHECK_FORMATS, run
+from tests.conftest import FIXTURES
+from tests.test_discover import commit
 
 LEAK = """\
 import pandas as pd

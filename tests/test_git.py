@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.test_discover import commit, plant
 
 from pipeaudit import git
 from pipeaudit.discover import discover
+from tests.test_discover import commit, plant
 
 
 def hostile(root: Path, canary: Path) -> None:

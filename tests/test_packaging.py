@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import FIXTURES
 
 ROOT = Path(__file__).parent.parent

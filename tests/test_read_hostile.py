@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeaudit.limits import DEFAULT
 from pipeaudit.read import (
     cell_lines,
     dockerfile,

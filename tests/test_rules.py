@@ -19,12 +19,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from tests.conftest import FIXTURES
 
 from pipeaudit import engine, resources, rulebook
 from pipeaudit.model.choice import Choice
 from pipeaudit.request import Request
 from pipeaudit.rule import Rule, Scope
+from tests.conftest import FIXTURES
 
 BOOK = rulebook.load([resources.folder("rules")])
 FILES = {p.stem.partition("_")[0].upper(): p for p in resources.folder("rules").rglob("pa*.py")}

@@ -13,11 +13,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from tests.conftest import FIXTURES
 
 from pipeaudit import engine
 from pipeaudit.model.audit import Graph
 from pipeaudit.request import Request
+from tests.conftest import FIXTURES
 
 FOLDERS = sorted(path for path in (FIXTURES / "systems").iterdir() if path.is_dir())
 

@@ -130,7 +130,13 @@ def _enumerate(machine: Interpreter, arguments: list[Value], keywords: dict[str,
 
     first = _first(arguments)
     if first.is_a("set") and machine.current is not None and MISSING is first.constant:
-        machine.emit(machine.current, machine.position, ("unordered",), "", detail={"kind": "hash-order", "text": "enumerate(set)"})
+        machine.emit(
+            machine.current,
+            machine.position,
+            ("unordered",),
+            "",
+            detail={"kind": "hash-order", "text": "enumerate(set)"},
+        )
     if first.elements is not None and not first.is_a("dict"):
         pairs = [sequence("tuple", [const(i), v]) for i, v in enumerate(first.elements.values())]
         return sequence("list", pairs)

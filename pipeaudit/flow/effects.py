@@ -364,7 +364,8 @@ def _keep_columns(call: Call, target: Value, learned: frozenset[Learned], flowed
     if source is None or source.rows == NO_ROWS or not target.is_a(indexing.FRAME):
         return
     dropped = _dropped(call)
-    if source.lost is not None and call.entry.name.rpartition(".")[2] in _SAME_COLUMNS and not _drops_unknown(call, dropped):
+    method = call.entry.name.rpartition(".")[2]
+    if source.lost is not None and method in _SAME_COLUMNS and not _drops_unknown(call, dropped):
         target.lost = source.lost | frozenset(dropped)
     if source.overlay:
         extra = learned - flowed.learned
@@ -376,7 +377,8 @@ def _keep_columns(call: Call, target: Value, learned: frozenset[Learned], flowed
 
 
 _SAME_COLUMNS = frozenset(
-    """fillna dropna drop drop_duplicates sample sort_values sort_index reset_index copy head tail astype replace clip query
+    """fillna dropna drop drop_duplicates sample sort_values sort_index reset_index copy head tail astype replace clip
+    query
     round ffill bfill interpolate infer_objects convert_dtypes nlargest nsmallest merge assign join""".split()
 )
 
@@ -615,7 +617,7 @@ def _steers(call: Call, effect: Mapping[str, Any]) -> bool | None:
 
 
 def _steers_by(call: Call, condition: object) -> bool | None:
-    """One of: always; callbacks among the arguments; a condition on arguments, or on the receiver's own as `self.name`."""
+    """One of: always; callbacks among the arguments; a condition on arguments or the receiver's own (`self.name`)."""
     if condition == "always":
         return True
     if condition == "callbacks":
@@ -754,7 +756,7 @@ def _load(call: Call, effect: Mapping[str, Any]) -> None:
         call.result = kept.like()
         return
     if "read" in call.entry.roles and effect.get("what") != "model":
-        call.result.rows = origin(call.machine, call.detail["path"], call.event)  # type: ignore[arg-type] # a str since above
+        call.result.rows = origin(call.machine, path, call.event)
 
 
 def _save(call: Call, effect: Mapping[str, Any]) -> None:

@@ -61,6 +61,10 @@ def _tuple(value: object) -> tuple[int, ...]:
 
 def trainings(events: Events) -> list[Training]:
     """All fits of models, in order."""
+    return events.once("trainings", _trainings)
+
+
+def _trainings(events: Events) -> list[Training]:
     made: list[Training] = []
     for event in events:
         detail = event.detail.get("train")
@@ -81,6 +85,10 @@ def trainings(events: Events) -> list[Training]:
 
 def evaluations(events: Events) -> list[Evaluation]:
     """All that judges a model on rows, in order."""
+    return events.once("evaluations", _evaluations)
+
+
+def _evaluations(events: Events) -> list[Evaluation]:
     made: list[Evaluation] = []
     for event in events:
         detail = event.detail

@@ -54,7 +54,7 @@ def _handlers(events: Events) -> list[Handler]:
 
 
 def is_from_request(events: Events, handler: Handler | None, value: Snapshot) -> bool:
-    """Whether rows of a value came in with a request: from the framework's request object, or as a handler's parameter."""
+    """Whether rows of a value came in with a request: by the framework's object, or as a handler's parameter."""
     for token in events.rows.origins(value.rows):
         source = events.rows[token].source
         if source.startswith("generated:") and "request" in source.lower():

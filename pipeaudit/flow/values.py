@@ -150,12 +150,12 @@ class Selection:
 class Value:
     """See flow.events.Snapshot for what the shared fields mean.
 
-    `ref` holds what a value that is not data stands for (Api, Closure, ClassRef, Bound, ...). `overlay` holds what was
-    learned into single columns, by name, apart from `learned` for all others. `attributes` are those of an object,
-    `elements` those of a tuple, list or dict (by key). `config` is the file and key path that a configuration value
-    was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask` is a boolean row
-    filter: its key, and whether it is negated. `lost`: columns that were taken out of a frame which else has all those of
-    the file it was read from; None where that is not known.
+    `ref` holds what a value that is not data stands for (Api, Closure, ClassRef, Bound, ...). `overlay` holds what
+    was learned into single columns, by name, apart from `learned` for all others. `attributes` are those of an
+    object, `elements` those of a tuple, list or dict (by key). `config` is the file and key path that a
+    configuration value was loaded from. `column_of` is the frame that a column was taken from, and its name. `mask`
+    is a boolean row filter: its key, and whether it is negated. `lost`: columns that were taken out of a frame
+    which else has all those of the file it was read from; None where that is not known.
     """
 
     # Defaults stand on the class: most values need few of these, and values are made by the hundred thousand.

@@ -43,9 +43,9 @@ class Origin(Enum):
 class Program:
     """Code that a stage runs.
 
-    `path` is the script, module file or notebook, relative to the root ("" where only a command is known), `function` the
-    entry inside it, `arguments` what follows on the command line, `command` the words as they were written, `folder` the
-    working folder that its relative paths are meant from.
+    `path` is the script, module file or notebook, relative to the root ("" where only a command is known),
+    `function` the entry inside it, `arguments` what follows on the command line, `command` the words as they were
+    written, `folder` the working folder that its relative paths are meant from.
     """
 
     path: str = ""
@@ -59,9 +59,10 @@ class Program:
 class Stage:
     """A stage as one system declares it.
 
-    `key` tells it from others of the same system and file (the name, unless two share it); `after` holds keys of stages of
-    the same system that run before it. `reads` and `writes` are artifact names: POSIX paths relative to the root, URIs
-    without credentials, or names the system gives. A system leaves `kind` open unless its own words decide it.
+    `key` tells it from others of the same system and file (the name, unless two share it); `after` holds keys of
+    stages of the same system that run before it. `reads` and `writes` are artifact names: POSIX paths relative to
+    the root, URIs without credentials, or names the system gives. A system leaves `kind` open unless its own words
+    decide it.
     """
 
     name: str

@@ -50,7 +50,7 @@ def plain_title(text: str) -> str:
 
 
 def count_words(text: str) -> int:
-    return sum(1 for _ in _WORD.finditer(text))
+    return len(_WORD.findall(text))
 
 
 def _front_matter(lines: tuple[str, ...]) -> tuple[str, int]:

@@ -126,13 +126,12 @@ def _unused(project: Project) -> Iterator[Match]:
     files = {read.file for read in reads if _PARAMS.search(read.file)}
     for file in sorted(files):
         keys = {read.key for read in reads if read.file == file}
-        texts = [project.repository.text(path) for path in project.repository.glob(*_MENTIONS) if path != file]
         for document in project.repository.nodes(file)[:1]:
             for parent, node in _groups(document, ()):
                 named = [key for key, _ in node.entries if (*parent, key.raw) in keys]
                 whole = (*parent, "*") in keys or len(named) < _FEWEST_SIBLINGS
                 for key, value in () if whole else node.entries:
-                    if (*parent, key.raw) not in keys and value.is_scalar and not _is_mentioned(key.raw, texts):
+                    if (*parent, key.raw) not in keys and value.is_scalar and not _is_mentioned(project, file, key.raw):
                         yield Match(
                             key.at,
                             f"`{'.'.join((*parent, key.raw))}` is read by nothing",
@@ -151,6 +150,11 @@ def _groups(node: ConfigNode, parent: tuple[str, ...]) -> Iterator[tuple[tuple[s
                 yield from _groups(value, (*parent, key.raw))
 
 
-def _is_mentioned(name: str, texts: list[str]) -> bool:
-    pattern = re.compile(rf"\b{re.escape(name)}\b")
-    return any(pattern.search(text) for text in texts)
+def _is_mentioned(project: Project, file: str, name: str) -> bool:
+    plain = name.encode("utf-8", "surrogatepass")
+    pattern = re.compile(rb"\b%s\b" % re.escape(plain))
+    for path in project.repository.glob(*_MENTIONS):
+        data = project.repository.data(path) if path != file else None
+        if data is not None and plain in data and pattern.search(data):
+            return True
+    return False
