@@ -70,7 +70,7 @@ def _uses(graph: PipelineGraph, writer: Touch, readers: list[Touch]) -> Notebook
     certain = [reader for reader in readers if same_file(writer, reader) is True]
     for match in (
         lambda reader: same_file(writer, reader) is True,
-        lambda reader: same_file(writer, reader) is None,
+        lambda reader: writer.name in reader.places,
         lambda reader: writer.is_model and _same_name(writer, reader),
     ):
         if not uses:

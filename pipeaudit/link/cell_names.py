@@ -19,6 +19,7 @@ from pipeaudit.read.notebook import Cell, Notebook
 
 _GIVEN = frozenset(dir(builtins)) | frozenset(
     """display get_ipython In Out exit quit _ __ ___ _i _ii _iii _oh _ih _dh __name__ __doc__ __builtins__ __file__
+    catalog context session pipelines
     spark sc sqlContext sqlc dbutils displayHTML table colab files drive
     unicode xrange raw_input basestring long unichr reduce""".split()  # the last ones are Python 2's
 )

@@ -41,7 +41,8 @@ class Touch:
         value = self.event.argument(str(effect.get("obj"))) or self.event.receiver
         if effect.get("what") == "model" or value is None or not value.types:
             return effect.get("what") == "model" or "save_model" in self.event.roles
-        return value.types[0].partition(".")[0] not in _DATA
+        held = [inner for inner in value.elements if inner.types]
+        return any(inner.types[0].partition(".")[0] not in _DATA for inner in (value, *held))
 
 
 def written(programs: Mapping[str, Events]) -> list[Touch]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeaudit.flow.events import is_test
+from pipeaudit.flow.events import is_example, is_test
 from pipeaudit.read.node import Node
 from pipeaudit.repository import Repository
 
@@ -24,6 +24,10 @@ _SUPPORTING = re.compile(
     r"airflow\S*|mlflow\S*|prefect\S*|localstack|weaviate|qdrant|chroma|milvus|keycloak|oauth2-proxy|registry)(:|@|$)",
     re.IGNORECASE,
 )
+
+
+# Machinery of a cluster, by the names of workloads.
+_MACHINERY = re.compile(r"controller|operator|manager|webhook|exporter|(^|-)(client|db|database)(-|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ class Workload:
 
     @property
     def supports(self) -> bool:
-        """Whether all that it runs are databases, brokers and the like."""
+        """Whether all that it runs are databases, brokers, machinery of the cluster and the like."""
+        if _MACHINERY.search(self.name):
+            return True
         images = [container.get("image").text for container in self.containers if container.get("image").text]
         return bool(images) and all(_SUPPORTING.search(image) for image in images)
 
@@ -54,7 +60,8 @@ def documents(repository: Repository) -> list[Node]:
     """Kubernetes documents of the tree, those of tests and of others' code left out."""
     found: list[Node] = []
     for path in repository.paths:
-        if path.endswith((".yaml", ".yml")) and not _ASIDE.search(path) and not is_test(path):
+        aside = is_test(path) or is_example(path) or _ASIDE.search(path) is not None
+        if path.endswith((".yaml", ".yml")) and not aside:
             text = repository.text(path)
             if "apiVersion:" in text and "{{" not in text:
                 found += [

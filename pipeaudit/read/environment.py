@@ -12,6 +12,7 @@ _IN_FOLDER = re.compile(r"(?:.*/)?requirements/[^/]+\.(?:txt|in)", re.IGNORECASE
 _CONDA = re.compile(
     r"(?:.*[-_.])?(?:environment|conda|conda[-_]?env|python[-_]env|env|dependencies)(?:[-_.].*)?\.ya?ml", re.IGNORECASE
 )
+_IN_ENVS = re.compile(r"(?:.*/)?envs?/[^/]+\.ya?ml", re.IGNORECASE)
 _TREES = frozenset(("pyproject.toml", "pixi.toml", "Pipfile", "Pipfile.lock"))
 _LOCKS = frozenset(
     ("poetry.lock", "uv.lock", "pdm.lock", "pylock.toml", "pixi.lock", "conda-lock.yml", "conda-lock.yaml")
@@ -23,7 +24,10 @@ def is_environment(path: str) -> bool:
     name = path.rpartition("/")[2]
     if name in _TREES or name in _LOCKS or name in ("setup.py", "setup.cfg"):
         return True
-    return any(pattern.fullmatch(text) for pattern, text in ((_PIP, name), (_IN_FOLDER, path), (_CONDA, name)))
+    return any(
+        pattern.fullmatch(text)
+        for pattern, text in ((_PIP, name), (_IN_FOLDER, path), (_CONDA, name), (_IN_ENVS, path))
+    )
 
 
 def parse(path: str, data: bytes, limits: Limits = DEFAULT) -> Environment | None:

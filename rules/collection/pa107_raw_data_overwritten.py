@@ -86,6 +86,8 @@ def _is_beside_the_point(writer: Touch) -> bool:
     event = writer.event
     if "write_data" not in event.roles or event.name.startswith(("builtins.", "json.", "yaml.")):
         return True
+    if "/" not in writer.name and "." not in writer.name:
+        return True  # a table, which keeps its versions
     mode = event.constant("mode", event.detail.get("mode", "w"))
     return (isinstance(mode, str) and mode.startswith("a")) or _VERSIONED.search(writer.name) is not None
 

@@ -1,6 +1,18 @@
+import re
 from posixpath import dirname
 
-from pipeaudit.rule import Confidence, Iterator, Location, Match, Project, Severity, StageKind, is_test, rule
+from pipeaudit.rule import (
+    Confidence,
+    Iterator,
+    Location,
+    Match,
+    Project,
+    Severity,
+    StageKind,
+    is_example,
+    is_test,
+    rule,
+)
 
 _CI = (
     "azure-pipelines*.yml",
@@ -9,6 +21,8 @@ _CI = (
     "/.github/workflows/*.y*ml",
     ".gitlab-ci.yml",
 )
+
+_WORKSHOP = re.compile(r"devcontainer|gitpod|codespace", re.IGNORECASE)  # images that people develop in
 
 
 @rule(
@@ -84,7 +98,7 @@ def mutable_image_reference(project: Project) -> Iterator[Match]:
 def _images(project: Project) -> Iterator[tuple[Location, str]]:
     for path in project.repository.glob("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile"):
         file = project.repository.dockerfile(path)
-        if file is not None and not is_test(path):
+        if file is not None and not is_test(path) and not is_example(path) and not _WORKSHOP.search(path):
             yield from ((Location(path, stage.line), stage.image) for stage in file.stages if stage.base is None)
     for workload in project.workloads:
         if not workload.is_for_development:

@@ -80,7 +80,8 @@ def kubernetes_serving_hygiene(project: Project) -> Iterator[Match]:
     if project.profile not in ("full", "service", "platform"):
         return
     for workload in project.workloads:
-        if workload.kind in _ALWAYS_ON and not workload.supports and not workload.is_for_development:
+        is_patch = "patch" in workload.path or not any(c.get("image") for c in workload.containers)
+        if workload.kind in _ALWAYS_ON and not (workload.supports or workload.is_for_development or is_patch):
             yield from _judged(project, workload)
 
 

@@ -8,6 +8,7 @@ from pipeaudit.rule import (
     Project,
     Severity,
     invocations,
+    is_example,
     is_test,
     requirement,
     rule,
@@ -17,13 +18,14 @@ _INSTALLERS = ("pip", "pip3", "conda", "mamba", "micromamba")
 _TAKING = frozenset(
     """-r --requirement -c --constraint -i --index-url --extra-index-url -f --find-links -t --target --prefix --root
     --platform --python-version --trusted-host -n --name -p --channel --proxy --timeout --retries --cache-dir
-    --only-binary --no-binary --progress-bar --upgrade-strategy --file""".split()
+    --root-user-action --only-binary --no-binary --progress-bar --upgrade-strategy --file""".split()
 )
 # What installs the rest is often wanted in its newest form.
 _BOOTSTRAP = frozenset(
     """pip setuptools wheel uv pipenv poetry pipx virtualenv conda mamba pip-tools build twine tox nox pre-commit python
     pytest pytest-cov flake8 black ruff mypy pylint isort cython ninja""".split()
 )
+_WORKSHOP = re.compile(r"devcontainer|gitpod|codespace", re.IGNORECASE)  # images that people develop in
 _COMMIT = re.compile(r"@[0-9a-f]{7,40}(#|$)|@v?\d+(\.\d+)+")
 
 
@@ -85,7 +87,8 @@ def unpinned_install(project: Project) -> Iterator[Match]:
 
 def _images(project: Project) -> Iterator[Match]:
     for path in project.repository.glob("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile"):
-        file = None if is_test(path) else project.repository.dockerfile(path)
+        aside = is_test(path) or is_example(path) or _WORKSHOP.search(path) is not None
+        file = None if aside else project.repository.dockerfile(path)
         for run in file.of("RUN") if file is not None else ():
             yield from _match(Location(path, run.line), _loose(run.expanded or run.text), "the image")
 
@@ -102,7 +105,7 @@ def _jobs(project: Project) -> Iterator[Match]:
 
 def _notebooks(project: Project) -> Iterator[Match]:
     for path in sorted(project.programs):
-        if path.endswith(".ipynb") and not is_test(path):
+        if path.endswith(".ipynb") and not is_test(path) and not is_example(path):
             for cell, source in project.repository.code_cells(path):
                 for number, line in enumerate(source.split("\n"), start=1):
                     command = line.strip()

@@ -19,6 +19,7 @@ from pipeaudit.rule import (
 
 _ALL = ("0.0.0.0", "::", "*")  # noqa: S104 -- the addresses that this rule looks for
 _EMPTY_TOKEN = re.compile(r"(?:token|password)\s*=\s*(?:''|\"\"|)\s*(?:['\"\s]|$)", re.IGNORECASE)
+_IMAGES = ("docker", "compose", "kubernetes")
 _PROXIES = re.compile(r"nginx|traefik|envoy|haproxy|oauth2?-?proxy|caddy|keycloak|authelia", re.IGNORECASE)
 
 
@@ -113,11 +114,8 @@ def _debuggers(project: Project) -> Iterator[Match]:
 
 def _is_in_image(project: Project, path: str) -> bool:
     """Whether an image or a service starts the file itself, and not a server that imports it."""
-    return any(
-        said.system in ("docker", "compose", "kubernetes")
-        for n in project.graph.running(path)
-        for said in n.declarations
-    )
+    said = [stage for node in project.graph.running(path) for stage in node.declarations if stage.system in _IMAGES]
+    return any("python" in run.command for stage in said for run in stage.runs)
 
 
 def _match(event: Event, message: str, fix: str) -> Match:

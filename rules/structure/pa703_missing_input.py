@@ -145,7 +145,9 @@ def _absent(at: Location, who: str, path: str) -> Match:
 def _started(command: str, folder: str) -> Iterator[str]:
     for invocation in invocations(command):
         here = join(folder, invocation.folder)
-        if invocation.kind in ("script", "notebook", "shell") and invocation.path and not invocation.wrappers:
+        by_itself = invocation.text.split()[:1] == [invocation.target] and "/" not in invocation.target
+        is_file = invocation.kind in ("script", "notebook", "shell") and bool(invocation.path)
+        if is_file and not invocation.wrappers and not by_itself:  # a bare word is looked up among the programs
             yield normpath(join(folder, invocation.path))
         if invocation.tool in ("pip", "pip3", "uv") or invocation.target == "pip":
             for option, value in pairwise(invocation.arguments):
@@ -230,7 +232,9 @@ def _has_source(project: Project, reader: Touch) -> bool:
 
 
 def _is_local(project: Project, path: str) -> bool:
-    if any(sign in path for sign in ("://", ":", "{}", "$", "*", "#")) or path.startswith(("/", "~", "..")):
+    if any(sign in path for sign in ("://", ":", "{}", "$", "*", "#", "(", ")", " ")) or path.startswith(
+        ("/", "~", "..")
+    ):
         return False
     return not project.repository.is_ignored(path)
 

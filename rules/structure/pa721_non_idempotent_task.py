@@ -1,3 +1,5 @@
+import re
+
 from pipeaudit.rule import Confidence, Event, Iterator, Match, Node, Project, Related, Severity, is_test, rule
 
 _NOW = (
@@ -12,6 +14,9 @@ _NOW = (
     "pandas.to_datetime.now",
 )
 _WHENEVER = ("python", "notebook", "docker", "compose", "make", "dvc", "github-actions", "gitlab-ci")
+
+_ASSIGNED = re.compile(r"\s*(\w+)\s*(?::[^=]+)?=(?!=)(.*)")
+_WORD = re.compile(r"\b[A-Za-z_]\w*")
 
 
 @rule(
@@ -72,34 +77,40 @@ def non_idempotent_task(project: Project) -> Iterator[Match]:
             inside = [
                 e for e in events if e.function == program.function or e.function.startswith(f"{program.function}.")
             ]
-            for match in (_by_the_clock(node, inside), _appends(node, inside)):
+            for match in (_by_the_clock(project, node, inside), _appends(node, inside)):
                 if match is not None and match.at not in seen:
                     seen.add(match.at)
                     yield match
 
 
-def _by_the_clock(node: Node, events: list[Event]) -> Match | None:
-    """A read whose path or query holds a time that was asked for in the task."""
-    clocks = [event for event in events if event.name in _NOW and not _is_told(event, events)]
+def _by_the_clock(project: Project, node: Node, events: list[Event]) -> Match | None:
+    """A read whose path or query is made from a time that was asked for in the task."""
+    clocks = [event for event in events if event.name in _NOW]
     for event in events if clocks else ():
         computed = {"read", "query"} & set(event.roles) and "{}" in str(event.detail.get("path", ""))
-        if computed and clocks[0].id < event.id:
+        clock = next((c for c in clocks if c.at.line <= event.at.line and c.at.path == event.at.path), None)
+        if computed and clock is not None and _leads_to(project, clock, event):
             return Match(
                 event.at,
                 f"task `{node.name}` chooses what it reads by the clock of the machine",
                 confidence=Confidence.MEDIUM,
-                related=(Related(clocks[0].at, "the clock is asked here"),),
+                related=(Related(clock.at, "the clock is asked here"),),
                 fix="Take the day from the run: data_interval_start, or a parameter.",
                 symbol=event.function,
             )
     return None
 
 
-def _is_told(clock: Event, events: list[Event]) -> bool:
-    """Whether the time only goes into a message."""
-    last = clock.name.rpartition(".")[2]
-    told = [e for e in events if e.at.line == clock.at.line and e.id > clock.id and e is not clock]
-    return any(f"{last}(" in value.name for event in told[:2] for value in event.arguments.values()) and bool(told)
+def _leads_to(project: Project, clock: Event, read: Event) -> bool:
+    """Whether a name that holds the time, or one made from it, stands in the statement that reads."""
+    lines = project.repository.text(clock.at.path).split("\n")
+    names: set[str] = set()
+    for line in lines[clock.at.line - 1 : read.at.line - 1]:
+        found = _ASSIGNED.match(line)
+        if found and (clock.name.rpartition(".")[2] + "(" in found[2] or names & set(_WORD.findall(found[2]))):
+            names.add(found[1])
+    statement = "\n".join(lines[read.at.line - 1 : read.at.end_line or read.at.line])
+    return bool(names & set(_WORD.findall(statement))) or clock.at.line == read.at.line
 
 
 def _appends(node: Node, events: list[Event]) -> Match | None:

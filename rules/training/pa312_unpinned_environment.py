@@ -15,6 +15,7 @@ from pipeaudit.rule import (
     Severity,
     brought_along,
     invocations,
+    is_example,
     is_test,
     requirement,
     rule,
@@ -97,12 +98,19 @@ def unpinned_environment(project: Project) -> Iterator[Match]:
 
 
 def _used(project: Project) -> dict[str, str]:
-    """Imports of libraries in live code that is no test, each with the first program that has it."""
+    """Imports in live code that is no test, each with the first program that has it.
+
+    What is only imported inside functions or a `try` is an extra that the code can do without.
+    """
     found: dict[str, str] = {}
     for path in sorted(project.programs, key=lambda path: (path.endswith(".ipynb"), path)):
         program = project.programs[path]
-        if not is_test(path) and not _ASIDE.search(path):
-            for name in program.imports:
+        if is_test(path) or is_example(path) or _ASIDE.search(path):
+            continue
+        plain = {e.name.partition(".")[0] for e in program.of("import") if not e.function and not e.guarded}
+        extra = {e.name.partition(".")[0] for e in program.of("import")} - plain
+        for name in program.imports:
+            if name.partition(".")[0] not in extra:
                 found.setdefault(name.partition(".")[0], path)
     return found
 
@@ -134,6 +142,8 @@ def _unpinned(
     loose = [r for r in environment.main if r.name in wanted and not r.pinned and r.name not in fixed and not r.source]
     loose += [r for r in environment.main if r.name in wanted and not r.pinned and r.source == "conda"]
     if environment.kind in ("pyproject", "setup"):
+        beside = {r.name for e in near if e.kind == "requirements" for r in e.requirements}
+        loose = [r for r in loose if r.name not in beside]  # the list beside it is told instead
         loose = [r for r in loose if not _BOUNDED.search(r.specifier)]
     loose = [r for r in loose if r.name not in fixed]
     if loose:
@@ -141,7 +151,7 @@ def _unpinned(
             loose[0].at,
             f"{_names([r.name for r in loose])} may come in any version: no file fixes it",
             kind="unpinned",
-            confidence=Confidence.HIGH,
+            confidence=Confidence.MEDIUM if environment.kind in ("pyproject", "setup") else Confidence.HIGH,
             related=tuple(Related(r.at, f"`{r.name}{r.specifier}`") for r in loose[1:6]),
             fix="Write exact versions, or commit a lock file.",
         )

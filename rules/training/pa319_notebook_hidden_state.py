@@ -72,6 +72,8 @@ def _files(project: Project, path: str) -> Iterator[Match]:
         writer = written.get(touch.name)
         if touch.program != path or writer is None or touch.name in told or touch.event.conditional:
             continue
+        if touch.event.at.path != path or writer.event.at.path != path:
+            continue
         before = (touch.event.at.cell or 0) < (writer.event.at.cell or 0)
         if before and not others.intersection(touch.places) and not project.repository.exists(touch.name):
             told.add(touch.name)
