@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := fixtures/repositories/wine-quality
 CORPUS ?= pipeaudit
 
-.PHONY: demo test lint bench fuzz wheel clean
+.PHONY: demo test lint bench fuzz table wheel clean
 
 demo: .venv/demo-installed ## audit the bundled example and say where the report is
 	$(BIN)/pipeaudit check $(DEMO) --exit-zero
@@ -26,6 +26,9 @@ bench: .venv/dev-installed ## cost against ast.parse over the same files: make b
 fuzz: .venv/dev-installed ## the property tests at FUZZ_EXAMPLES (10,000) examples each, readers on FUZZ_BYTES (2 MiB)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m property
 	$(BIN)/python -m pytest fuzz
+
+table: .venv/dev-installed ## write the table of rules/README.md anew
+	$(BIN)/python tools/write_rule_table.py
 
 wheel: .venv/dev-installed
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

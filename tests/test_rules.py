@@ -135,4 +135,4 @@ def test_the_table_of_rules_is_the_rules_own(request: pytest.FixtureRequest) -> 
 
     table = markdown_table(BOOK.chosen(Choice()).infos())
     readme = resources.folder("rules") / "README.md"
-    assert table in readme.read_text(), "write it anew: pipeaudit rules --format markdown"
+    assert table in readme.read_text(), "write it anew: make table"
