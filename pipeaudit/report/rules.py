@@ -62,10 +62,11 @@ def _plain(rule: RuleInfo) -> dict[str, object]:
 
 
 def markdown_table(rules: Iterable[RuleInfo]) -> str:
-    """The table of `rules/README.md`."""
+    """The table of `rules/README.md`; every row is the place that `rule_page` links to."""
     lines = ["| code | name | what it finds | stage | severity | tier | controls |", "|---|---|---|---|---|---|---|"]
     for rule in rules:
-        cells = (rule.id, rule.name, rule.summary, rule.stage, rule.severity.value, rule.tier, " ".join(rule.controls))
+        code = f'<a id="{rule_page(rule).partition("#")[2]}"></a>{rule.id}'
+        cells = (code, rule.name, rule.summary, rule.stage, rule.severity.value, rule.tier, " ".join(rule.controls))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
