@@ -56,14 +56,14 @@ def untracked_training_data(project: Project) -> Iterator[Match]:
 
     Source: ML Test Score, Infra 1; SE for ML practice 22.
     """
-    if project.profile in ("library", "none", "platform") or project.evidence(*_BY_HAND):
-        return
-    if project.repository.glob("/.dvc/config"):
+    if project.profile in ("library", "none", "platform") or project.repository.glob("/.dvc/config"):
         return
     seen = set()
     trained = {event.at.path for event in project.training} | _programs_that_train(project)
     for reader in project.read:
         if reader.program in trained and reader.name not in seen and _is_loose(project, reader):
+            if project.evidence(*_BY_HAND):
+                return
             seen.add(reader.name)
             ignored = any(project.repository.is_ignored(place) for place in reader.places)
             why = "git ignores it" if ignored else "it is not in the tree"

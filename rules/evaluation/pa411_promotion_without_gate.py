@@ -49,8 +49,6 @@ def promotion_without_gate(project: Project) -> Iterator[Match]:
 
     Source: ML Test Score, Infra 4.
     """
-    if project.evidence(*_GATES):
-        return
     seen = set()
     for path in sorted(project.programs):
         program = project.programs[path]
@@ -59,6 +57,8 @@ def promotion_without_gate(project: Project) -> Iterator[Match]:
             if event.at in seen or is_test(path) or program.is_notebook or not _is_open(event):
                 continue
             before = [fit for fit in trained if fit.id < event.id]
+            if before and project.evidence(*_GATES):
+                return
             if before:
                 seen.add(event.at)
                 yield Match(

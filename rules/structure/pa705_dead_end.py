@@ -112,12 +112,16 @@ def _scripts(project: Project) -> Iterator[Match]:
     entered = {
         event.at.path for path, program in project.programs.items() for event in program if event.at.path != path
     }
+    mentions = _mentions(project)
     for path in sorted(project.programs):
         program = project.programs[path]
         if program.is_notebook or is_test(path) or is_example(path) or path in entered or not program.of(*_ROLES):
             continue
         run = any(said.system not in _CODE for node in project.graph.running(path) for said in node.declarations)
-        if not run and not _is_mentioned(project, path):
+        stem = path.rpartition("/")[2].removesuffix(".py")
+        words = re.findall(r"\w+", stem)
+        named = all(mentions.get(word, set()) - {path} for word in words)
+        if not run and not named:
             yield Match(
                 Location(path),
                 f"nothing runs, imports or names `{path}`",
@@ -127,9 +131,10 @@ def _scripts(project: Project) -> Iterator[Match]:
             )
 
 
-def _is_mentioned(project: Project, path: str) -> bool:
-    stem = path.rpartition("/")[2].removesuffix(".py")
-    pattern = re.compile(rf"\b{re.escape(stem)}\b")
-    return any(
-        pattern.search(project.repository.text(other)) for other in project.repository.glob(*_MENTIONS) if other != path
-    )
+def _mentions(project: Project) -> dict[str, set[str]]:
+    """By word: the files that hold it."""
+    found: dict[str, set[str]] = {}
+    for path in project.repository.glob(*_MENTIONS):
+        for word in set(re.findall(r"\w+", project.repository.text(path))):
+            found.setdefault(word, set()).add(path)
+    return found

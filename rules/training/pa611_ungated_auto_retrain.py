@@ -61,13 +61,11 @@ def ungated_auto_retrain(project: Project) -> Iterator[Match]:
 
     Source: ML Test Score, Infra 4; Sculley et al. 2015, feedback loops.
     """
-    if project.evidence(*_GATES):
-        return
     scheduled = {found.at.path for found in project.evidence("training-scheduled")}
     for node in project.graph.stages(StageKind.DEPLOYMENT):
         trainings = [earlier for earlier in project.graph.upstream(node) if earlier.kind is StageKind.TRAINING]
         runs_alone = node.at.path in scheduled and _is_orchestrated(node)
-        if runs_alone and trainings and not _is_judged(project, node):
+        if runs_alone and trainings and not _is_judged(project, node) and not project.evidence(*_GATES):
             yield Match(
                 node.at,
                 f"`{node.name}` releases what a schedule has trained, and nothing judges it before",
