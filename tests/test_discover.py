@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeaudit.discover import Discovery, FileProblem, discover, read_bytes
@@ -156,7 +156,7 @@ def test_costly_patterns_are_refused_or_cheap(tmp_path: Path) -> None:
     assert "2 patterns are too costly" in found.problems[0].message
 
 
-SEGMENT = st.text("ab*?.", min_size=1, max_size=4)
+SEGMENT = st.text("ab*?.", min_size=1, max_size=4).filter(lambda name: "**" not in name)
 PATTERN = st.builds(
     lambda start, names, end: start + "/".join(names) + end,
     st.sampled_from(["", "/", "!", "**/"]),
@@ -166,16 +166,18 @@ PATTERN = st.builds(
 PATH = st.lists(st.text("ab.", min_size=1, max_size=3), min_size=1, max_size=3).map("/".join)
 
 
-@pytest.mark.property
-@given(st.lists(PATTERN, max_size=4), PATH)
-def test_patterns_mean_what_they_mean_to_gitignore(patterns: list[str], path: str) -> None:
-    from pathspec import GitIgnoreSpec
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository to ask git itself what its patterns mean."""
+    root = tmp_path_factory.mktemp("asked")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    return root
 
-    if any(part in (".", "..") for part in path.split("/")) or any("***" in pattern for pattern in patterns):
-        return
-    expected = False
-    parts = path.split("/")
-    spec = GitIgnoreSpec.from_lines(patterns)
-    for depth in range(1, len(parts)):
-        expected = expected or spec.match_file("/".join(parts[:depth]) + "/")
-    assert Patterns(patterns).match(path) == (expected or spec.match_file(path))
+
+@pytest.mark.property
+@given(patterns=st.lists(PATTERN, max_size=4), path=PATH)
+def test_patterns_mean_what_they_mean_to_git(asked: Path, patterns: list[str], path: str) -> None:
+    assume(not {".", ".."} & set(path.split("/")))
+    (asked / ".gitignore").write_text("".join(f"{pattern}\n" for pattern in patterns))
+    said = subprocess.run(["git", "check-ignore", "-q", "--no-index", path], cwd=asked, check=False)
+    assert Patterns(patterns).match(path) == (said.returncode == 0)

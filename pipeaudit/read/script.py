@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipeaudit.read.magics import Magic, clean
 
@@ -54,7 +55,7 @@ def script_cells(data: bytes) -> Script:
     if form != "marimo":
         starts = [0, *starts]
     cells: list[ScriptCell] = []
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         cell = _cell(form, lines, start, end)
         if cell is not None:
             cells.append(cell)
