@@ -62,7 +62,7 @@ def audit(
         [entry.path for entry in found.left_out],
         found.work_tree.prefix if found.work_tree else "",
     )
-    case = assessment.known(Project(programs, graph, repository), request.config, request.profile, rules)
+    case = assessment.known(Project(programs, graph, repository, facts=facts), request.config, request.profile, rules)
     this = identity.subject(request, found)
     problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
     unread = frozenset(problem.path for problem in problems)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from inspect import cleandoc
@@ -49,6 +49,7 @@ from pipeaudit.model.suppression import Suppression
 from pipeaudit.read.document import Document, Section
 from pipeaudit.read.node import Node as ConfigNode
 from pipeaudit.read.program import invocations
+from pipeaudit.read.python import PythonFacts
 from pipeaudit.read.requirements import Environment, Requirement, requirement
 from pipeaudit.repository import Repository
 
@@ -146,7 +147,7 @@ class Project:
     `programs`: the events of each Python program and notebook, by path. `profile`: full, training, service, study,
     library, platform or none (the project profiles of the checklist). `suppressions` are known to rules of scope NOTES
     only. `signals` gives what speaks for a control, by the ids of rules/signals.yaml;
-    `register` what is wrong with the file of attestations.
+    `register` what is wrong with the file of attestations. `facts` are the programs' statements.
     """
 
     programs: dict[str, Events]
@@ -156,6 +157,7 @@ class Project:
     suppressions: tuple[Suppression, ...] = ()
     signals: Callable[[str], tuple[Evidence, ...]] = no_evidence
     register: tuple[Problem, ...] = ()
+    facts: Mapping[str, PythonFacts] = field(default_factory=dict)
 
     def events(self, *roles: str) -> Iterator[Event]:
         """Events with these roles in all programs, by path."""
@@ -237,7 +239,7 @@ class Project:
     def lost_names(self, path: str) -> list[LostName]:
         """Names that a notebook uses before a cell makes them."""
         found = self.repository.notebook(path)
-        return lost_names(found) if found is not None else []
+        return lost_names(found, self.facts.get(path)) if found is not None else []
 
     def config_reads(self, path: str) -> list[ConfigRead]:
         """What one program reads of the repository's configuration files."""

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeaudit.link.unmade import may_lose_names
 from pipeaudit.model.location import Location
 from pipeaudit.read import magics
 from pipeaudit.read.notebook import Cell, Notebook
+from pipeaudit.read.python import PythonFacts
 
 _GIVEN = frozenset(dir(builtins)) | frozenset(
     """display get_ipython In Out exit quit _ __ ___ _i _ii _iii _oh _ih _dh __name__ __doc__ __builtins__ __file__
@@ -42,8 +44,10 @@ class LostName:
     later: int | None
 
 
-def lost_names(notebook: Notebook) -> list[LostName]:
-    """Each name once, where it is first used."""
+def lost_names(notebook: Notebook, facts: PythonFacts | None = None) -> list[LostName]:
+    """Each name once, where it is first used. With its facts at hand, a sound notebook is known without a parse."""
+    if facts is not None and not may_lose_names(facts, _GIVEN):
+        return []
     cells = notebook.code_cells
     if (
         not notebook.is_python
@@ -224,9 +228,10 @@ def _read(code: str) -> _Reading | None:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            return None
+    if "*" in code and any(
+        isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names) for node in ast.walk(tree)
+    ):
+        return None
     reading = _Reading()
     try:
         reading.visit(tree)
