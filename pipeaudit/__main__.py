@@ -9,9 +9,14 @@ def main() -> None:
 
     here = os.path.realpath(os.curdir)
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
-    from pipeaudit.cli import run
+    from pipeaudit import replay
 
-    sys.exit(run(sys.argv[1:]))
+    status = replay.again(sys.argv[1:])
+    if status is None:
+        from pipeaudit.cli import run
+
+        status = run(sys.argv[1:])
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import struct
-import sys
 import zlib
 from contextlib import suppress
+
+from pipeaudit.cache_folder import is_ours
 
 _MAGIC = b"pipeaudit-pack-1\n"
 _HEADER = struct.Struct("<QI")  # entries, check sum of the index
@@ -39,19 +39,6 @@ def _normal(name: bytes | str) -> bytes:
     return name if isinstance(name, bytes) else key(name)
 
 
-def default_folder() -> str:
-    """The user's own cache folder, never a place in the audited tree."""
-    if named := os.environ.get("PIPEAUDIT_CACHE_DIR"):
-        return named
-    if sys.platform == "win32":
-        parent = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~")
-    elif sys.platform == "darwin":
-        parent = os.path.expanduser("~/Library/Caches")
-    else:
-        parent = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(parent, "pipeaudit")
-
-
 class Cache:
     """One pack. `name` tells packs apart (an audited root has its own), `folder` None means nothing is kept."""
 
@@ -61,7 +48,7 @@ class Cache:
         self._used: set[bytes] = set()
         self._file = -1
         self._index = b""
-        if folder and _is_ours(folder):
+        if folder and is_ours(folder):
             self._open()
 
     def _open(self) -> None:
@@ -192,14 +179,3 @@ def _seek_and_read(file: int, length: int, offset: int) -> bytes:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _is_ours(folder: str) -> bool:
-    """A folder that others may write to is not trusted."""
-    try:
-        status = os.stat(folder)
-    except OSError:
-        return False
-    if not hasattr(os, "getuid"):
-        return True
-    return status.st_uid == os.getuid() and not stat.S_IMODE(status.st_mode) & 0o022

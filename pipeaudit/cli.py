@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from pipeaudit.gate import PASSED, WRONG_CALL, Gate
 
 if TYPE_CHECKING:
     from pipeaudit.request import Request
+    from pipeaudit.run import Outcome
 
 # Each format is a function of the finished audit, in a module of `pipeaudit.report`.
 CHECK_FORMATS = {
@@ -59,8 +62,9 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in arguments
+    started = time.time_ns()
     try:
-        status = cli.main(list(arguments), prog_name="pipeaudit", standalone_mode=False)
+        status = cli.main(list(arguments), prog_name="pipeaudit", standalone_mode=False, obj=(arguments, started))
         return status if isinstance(status, int) else PASSED
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -262,6 +266,8 @@ def _report(request: Request, formats: dict[str, str], chosen: str, gate: Gate, 
     outcome = running.run(request, {name: formats[name] for name in wanted}, presentation)
     for name in shown:
         deliver.show(outcome.reports[name])
+    if not targets and not outcome.failures:
+        _remember(request, outcome, outcome.reports[chosen], options)
     for target in targets:
         if target.path is None:
             deliver.show(outcome.reports[target.format])
@@ -276,6 +282,19 @@ def _report(request: Request, formats: dict[str, str], chosen: str, gate: Gate, 
     for failure in outcome.failures:
         deliver.say(f"error: {failure}")
     return WRONG_CALL if outcome.failures else outcome.status
+
+
+def _remember(request: Request, outcome: Outcome, report: str, options: dict[str, Any]) -> None:
+    """Keeps the report for the same call over the same tree."""
+    from pipeaudit import replay
+    from pipeaudit.witnesses import witnesses
+
+    words, started = click.get_current_context().obj
+    if os.isatty(1) or options["config"] or options["config_from"]:
+        return
+    seen = witnesses(request, outcome.found, words, started)
+    if seen is not None:
+        replay.keep(words, seen, outcome.status, report.encode("utf-8", "backslashreplace"))
 
 
 def _show_files(request: Request) -> int:

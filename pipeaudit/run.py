@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeaudit import __version__, cache, git, resources
+from pipeaudit.cache_folder import default_folder
 from pipeaudit.discover import Discovery
 from pipeaudit.gate import Gate
 from pipeaudit.request import Request
@@ -56,7 +57,11 @@ class Outcome:
     reports: Mapping[str, str]
     status: int
     failures: tuple[str, ...] = ()
-    tracked: frozenset[str] = field(default=frozenset(), repr=False)
+    found: Discovery = field(default=Discovery(()), repr=False)
+
+    @property
+    def tracked(self) -> frozenset[str]:
+        return frozenset(file.path for file in self.found.files if file.tracked)
 
 
 def run(request: Request, renderers: Mapping[str, str], presentation: Presentation) -> Outcome:
@@ -69,18 +74,17 @@ def run(request: Request, renderers: Mapping[str, str], presentation: Presentati
     memory_key = cache.key("digests", __version__)
     tree.remember(store.get(memory_key))
     key = _key(request, found, tree, renderers, presentation)
-    tracked = frozenset(file.path for file in found.files if file.tracked)
     known = _replayed(store.get(key), renderers)
     if known is not None:
         store.close()
-        return replace(known, tracked=tracked)
+        return replace(known, found=found)
     gc.set_threshold(*_RARE_COLLECTIONS)
     from pipeaudit import engine
 
     finished, failures = engine.audit(request, found, tree, store)
     reports = {name: _render(place, finished, presentation) for name, place in renderers.items()}
     status = presentation.gate.status(finished.findings, len(finished.problems))
-    outcome = Outcome(reports, status, failures, tracked)
+    outcome = Outcome(reports, status, failures, found)
     if not failures:
         store.put(key, json.dumps({"reports": reports, "status": status}).encode("utf-8", "surrogatepass"))
         store.put(memory_key, tree.memory(time.time_ns()))
@@ -106,7 +110,7 @@ def listing(request: Request) -> str:
 
 
 def _cache(request: Request) -> cache.Cache:
-    folder = cache.default_folder() if request.use_cache else None
+    folder = default_folder() if request.use_cache else None
     return cache.Cache(folder, cache.key(str(request.root)).hex()[:24])
 
 
