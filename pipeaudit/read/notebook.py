@@ -18,11 +18,13 @@ from pipeaudit.read.error import ReadError
 _MOST_OUTPUT_OF_A_CELL = 64 * 1024
 _MOST_OUTPUT_OF_A_FILE = 2 * 1024 * 1024
 _MOST_REMEMBERED = 4096
+_MOST_RUNS = 10**15
 _LINE_END = re.compile(r"\r\n?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONFLICT = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
 _KINDS = {"code": "code", "markdown": "markdown", "raw": "raw", "heading": "markdown", "html": "markdown"}
 _PYTHON_KERNELS = frozenset(("pyolite", "xpython", "plaintext", "text"))  # a kernel that was not there left "plaintext"
+_PICTURE = b'"image/png": "'
 _SOURCE_KEYS = ("source", "input", "code", "text")
 
 
@@ -104,6 +106,30 @@ def _parsed(path: str, data: bytes, limits: Limits) -> Notebook:
 
 
 def _loaded(path: str, data: bytes) -> Any:
+    try:
+        return json.loads(_without_pictures(data).decode())
+    except (ValueError, RecursionError):  # the whole text tells better what is wrong, and where
+        return _loaded_with_care(path, data)
+
+
+def _without_pictures(data: bytes) -> bytes:
+    """The same without the base64 text of PNG pictures: most of many notebooks, and nothing that is looked at."""
+    parts = []
+    kept = 0
+    start = data.find(_PICTURE)
+    while start >= 0:
+        start += len(_PICTURE)
+        end = data.find(b'"', start)
+        if end < 0 or data.endswith(b"\\", start, end) or data.find(b"\n", start, end) >= 0:
+            return data
+        parts.append(data[kept:start])
+        kept = end
+        start = data.find(_PICTURE, end)
+    parts.append(data[kept:])
+    return b"".join(parts)
+
+
+def _loaded_with_care(path: str, data: bytes) -> Any:
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return json.loads(data.decode(encoding), parse_int=_whole)
@@ -165,7 +191,7 @@ class _CellReader:
             index,
             kind,
             source,
-            count if type(count) is int else None,
+            count if type(count) is int and abs(count) < _MOST_RUNS else None,
             identifier,
             tags,
             "" if language == self.language else language,
@@ -183,7 +209,9 @@ class _CellReader:
         elif not isinstance(source, str):
             self._note(index, "has a source that is no text")
             return ""
-        return _SURROGATE.sub("\ufffd", _LINE_END.sub("\n", source))
+        if "\r" in source:
+            source = _LINE_END.sub("\n", source)
+        return source if source.isascii() else _SURROGATE.sub("\ufffd", source)
 
     def _output_texts(self, outputs: list[dict[str, Any]]) -> tuple[str, ...]:
         texts: list[str] = []
@@ -194,7 +222,7 @@ class _CellReader:
                     break
                 text = _joined(value, left)
                 if text:
-                    texts.append(_SURROGATE.sub("\ufffd", text))
+                    texts.append(text if text.isascii() else _SURROGATE.sub("\ufffd", text))
                     left -= len(text)
                     self.left -= len(text)
         return tuple(texts)
@@ -253,4 +281,6 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
