@@ -58,15 +58,31 @@ class _Step:
     is_last: bool = False
     kinds: set[StageKind] = field(default_factory=set)
 
+    _roles: set[str] | None = None
+    _reads: set[str] | None = None
+
     @property
     def form(self) -> str:
         return str(self.statement[0])
 
     @property
     def roles(self) -> set[str]:
-        return {
-            role for event in self.events for role in event.roles if not (role == "generate" and _is_draw(event.name))
-        }
+        """What its events are, which are all there by now."""
+        if self._roles is None:
+            self._roles = {
+                role
+                for event in self.events
+                for role in event.roles
+                if not (role == "generate" and _is_draw(event.name))
+            }
+        return self._roles
+
+    @property
+    def reads(self) -> set[str]:
+        """Names that it reads; of a block, its head."""
+        if self._reads is None:
+            self._reads = _loads((self.statement,), inner=False)
+        return self._reads
 
 
 class _Notebook:
@@ -86,7 +102,7 @@ class _Notebook:
         for event in known:
             if event.function and event.at.cell is not None and event.at.path == known.path:
                 self.defined.setdefault(event.at.cell, set()).update(event.roles)
-        self.needs = [_needs(block.body) for block in facts.blocks]
+        self.needs: dict[int, tuple[set[str], set[str]]] = {}
 
     def kinds(self) -> Iterator[tuple[int, set[StageKind]]]:
         for number, block in enumerate(self.facts.blocks):
@@ -207,10 +223,15 @@ class _Notebook:
     def _is_needed(self, names: set[str], number: int) -> bool:
         """Whether a later cell reads one of these before it is bound anew."""
         open_names = set(names)
-        for reads, binds in self.needs[number + 1 :]:
+        for later in range(number + 1, len(self.facts.blocks)):
+            if later not in self.needs:
+                self.needs[later] = _needs(self.facts.blocks[later].body)
+            reads, binds = self.needs[later]
             if open_names & reads:
                 return True
             open_names -= binds
+            if not open_names:
+                return False
         return False
 
     def _stores_into_data(self, step: _Step) -> bool:
@@ -219,7 +240,7 @@ class _Notebook:
         )
 
     def _mentions(self, step: _Step, names: set[str]) -> bool:
-        return bool(names and names & _loads((step.statement,), inner=False))
+        return bool(names and names & step.reads)
 
 
 def _flat(body: Iterable[Statement]) -> Iterator[Statement]:

@@ -13,7 +13,7 @@ from pipeaudit.read import magics, notebook
 from pipeaudit.read.error import ReadError
 from pipeaudit.system import Declared, Sources, Stage, program_system
 
-_STARTING = (b"!python", b"! python", b"%run", b"!papermill", b"%%bash", b"%%sh", b"!bash", b"!sh ")
+_STARTING = ("!python", "! python", "%run", "!papermill", "%%bash", "%%sh", "!bash", "!sh ")
 
 
 @program_system("notebook")
@@ -37,11 +37,13 @@ def stages(sources: Sources, events: Mapping[str, Events]) -> Iterator[Declared]
 
 def _started(sources: Sources, path: str) -> Iterator[Program]:
     data = sources.data(path)
-    if data is None or not any(mark in data for mark in _STARTING):
+    if data is None:
         return
     try:
         cells = notebook.parse(path, data).code_cells
     except ReadError:  # whoever read its events has told why
+        return
+    if not any(mark in cell.source for cell in cells for mark in _STARTING):
         return
     for cell in cells:
         cleaned = magics.clean(cell.source)
