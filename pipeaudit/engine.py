@@ -257,7 +257,7 @@ def _suppressions(config: Config, texts: Texts) -> Iterator[Suppression]:
 def stage_at(graph: PipelineGraph, at: Location) -> StageKind:
     """What the stage at a place is for: of the notebook's cell, else of the stage that runs the file."""
     if at.cell is not None:
-        kinds = next((c.kinds for c in graph.cells if c.path == at.path and c.cell == at.cell), ())
+        kinds = graph.cell_kinds(at.path, at.cell)
         if kinds:
             return StageKind(kinds[0])
     here = [node for node in graph.stages() if node.at.path == at.path and node.at.line <= at.line]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pipeaudit.flow.events import Events
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.artifacts import Overlaps, kind_of, normal, shown
-from pipeaudit.link.cells import cell_kinds
+from pipeaudit.link.cells import NotebookCells
 from pipeaudit.link.kinds import stage_kind
 from pipeaudit.link.observed import Observed, observed, settle
 from pipeaudit.link.programs import programs
@@ -67,7 +67,7 @@ def build(
         nodes,
         edges.nodes(),
         edges.all(),
-        cell_kinds(events, facts or {}),
+        NotebookCells(events, facts or {}),
         {one.id: one.runs for one in joined if one.runs},
         problems,
     )

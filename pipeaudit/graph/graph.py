@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from posixpath import dirname
 
+from pipeaudit.link.cells import NotebookCells
 from pipeaudit.model.audit import ArtifactNode, CellKinds, Graph
 from pipeaudit.model.finding import Problem
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, StageKind
@@ -24,14 +25,14 @@ class PipelineGraph:
         nodes: Iterable[Node] = (),
         artifacts: Iterable[ArtifactNode] = (),
         edges: Iterable[Edge] = (),
-        cells: Iterable[CellKinds] = (),
+        cells: Sequence[CellKinds] = (),
         programs: dict[str, tuple[Program, ...]] | None = None,
         problems: Iterable[Problem] = (),
     ) -> None:
         self.nodes: dict[str, Node] = {node.id: node for node in nodes}
         self.artifacts: dict[str, ArtifactNode] = {artifact.id: artifact for artifact in artifacts}
         self.edges: tuple[Edge, ...] = tuple(edges)
-        self.cells: tuple[CellKinds, ...] = tuple(cells)
+        self.cells = cells
         self.problems: tuple[Problem, ...] = tuple(problems)
         self._programs = programs or {}
         self._reads: dict[str, list[Edge]] = defaultdict(list)
@@ -66,6 +67,11 @@ class PipelineGraph:
     def plain(self) -> Graph:
         """The graph as the plain values that reports render."""
         return Graph(tuple(self.nodes.values()), tuple(self.artifacts.values()), self.edges, self.cells)
+
+    def cell_kinds(self, path: str, cell: int) -> tuple[str, ...]:
+        """What a notebook's cell is for, most specific first."""
+        cells = self.cells.of(path) if isinstance(self.cells, NotebookCells) else self.cells
+        return next((each.kinds for each in cells if each.path == path and each.cell == cell), ())
 
     def stages(self, *kinds: StageKind) -> list[Node]:
         """All stages, or those of these kinds."""

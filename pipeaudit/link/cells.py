@@ -7,9 +7,9 @@ to a figure is part of looking; what is kept is preparation. Definitions count f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from pipeaudit.flow.events import Event, Events
 from pipeaudit.model.audit import CellKinds
@@ -38,15 +38,42 @@ _WORK = (
 _DELIVERY = ("submi", "predict", "output", "result", "answer", "solution")
 
 
-def cell_kinds(events: Mapping[str, Events], facts: Mapping[str, PythonFacts]) -> list[CellKinds]:
-    """The kinds of each code cell of each notebook, most specific first; `other` where a cell does none of it."""
-    found: list[CellKinds] = []
-    for path in sorted(events):
-        if events[path].is_notebook and path in facts:
-            for cell, kinds in _Notebook(events[path], facts[path]).kinds():
-                listed = [kind.value for kind in SPECIFIC if kind in kinds] or [StageKind.OTHER.value]
-                found.append(CellKinds(path, cell, tuple(listed)))
-    return found
+class NotebookCells(Sequence[CellKinds]):
+    """The kinds of each code cell of each notebook, most specific first; `other` where a cell does none of it.
+
+    They are worked out when somebody asks, notebook by notebook: most calls ask for few.
+    """
+
+    def __init__(self, events: Mapping[str, Events], facts: Mapping[str, PythonFacts]) -> None:
+        self._paths = [path for path in sorted(events) if events[path].is_notebook and path in facts]
+        self._events = events
+        self._facts = facts
+        self._found: dict[str, tuple[CellKinds, ...]] = {}
+
+    def of(self, path: str) -> tuple[CellKinds, ...]:
+        """Those of one notebook."""
+        if path not in self._found:
+            known = path in self._facts and path in self._events and self._events[path].is_notebook
+            self._found[path] = tuple(self._worked_out(path)) if known else ()
+        return self._found[path]
+
+    def _worked_out(self, path: str) -> Iterator[CellKinds]:
+        for cell, kinds in _Notebook(self._events[path], self._facts[path]).kinds():
+            listed = [kind.value for kind in SPECIFIC if kind in kinds] or [StageKind.OTHER.value]
+            yield CellKinds(path, cell, tuple(listed))
+
+    def __iter__(self) -> Iterator[CellKinds]:
+        return (cell for path in self._paths for cell in self.of(path))
+
+    def __len__(self) -> int:
+        return sum(len(self.of(path)) for path in self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> CellKinds: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[CellKinds]: ...
+    def __getitem__(self, index: int | slice) -> CellKinds | Sequence[CellKinds]:
+        return tuple(self)[index]
 
 
 @dataclass(slots=True)

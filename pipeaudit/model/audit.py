@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeaudit.model.control import Control
@@ -111,7 +111,7 @@ class Graph:
     stages: tuple[Node, ...] = ()
     artifacts: tuple[ArtifactNode, ...] = ()
     edges: tuple[Edge, ...] = ()
-    cells: tuple[CellKinds, ...] = ()
+    cells: Sequence[CellKinds] = ()
 
 
 @dataclass(frozen=True, slots=True)
