@@ -97,6 +97,9 @@ class Snapshot(NamedTuple):
         return any(name in self.types for name in names)
 
 
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
 class Event(NamedTuple):
     """One call, comparison, assignment or statement that matters to a pipeline.
 
@@ -138,10 +141,12 @@ class Event(NamedTuple):
     def effect(self, operation: str) -> Mapping[str, object]:
         """An operation of the API entry as it was carried out; empty where it has none."""
         found = self.detail.get(operation)
-        return found if isinstance(found, Mapping) else {}
+        return _NOTHING if found is None or not isinstance(found, Mapping) else found
 
     def port(self, operation: str, field_name: str) -> Snapshot | None:
         """The value at a port that an operation names, `true` of a `metric` for one."""
+        if operation not in self.detail:
+            return None
         name = self.effect(operation).get(field_name)
         if name == "self":
             return self.receiver
@@ -162,19 +167,26 @@ class Event(NamedTuple):
         return default if value is None else value.constant
 
 
-_ROLES, _NAMES = "roles", "names"
+_KEYS: dict[str, Callable[[Event], Iterable[str]]] = {
+    "roles": lambda event: dict.fromkeys(event.roles),
+    "names": lambda event: (event.name,),
+    "shorts": lambda event: (event.short,),
+    "given": lambda event: event.arguments,
+    "effects": lambda event: event.detail,
+}
 
 
 class _Index:
-    """Where the events of each role, or of each name, stand."""
+    """Where the events of each role, of each name and so on stand."""
 
     __slots__ = ("items", "places")
 
     def __init__(self, items: tuple[Event, ...], kind: str) -> None:
         self.items = items
         self.places: dict[str, list[int]] = {}
+        keys = _KEYS[kind]
         for at, event in enumerate(items):
-            for key in dict.fromkeys(event.roles) if kind == _ROLES else (event.name,):
+            for key in keys(event):
                 self.places.setdefault(key, []).append(at)
 
 
@@ -219,17 +231,31 @@ class Events:
 
     def of(self, *roles: str) -> list[Event]:
         """Events that play one of these roles, in the order in which the program runs."""
-        by_role = self._index(_ROLES)
-        if len(roles) == 1:
-            return [self.items[at] for at in by_role.get(roles[0], ())]
-        return [self.items[at] for at in sorted({at for role in roles for at in by_role.get(role, ())})]
+        return self.where(roles=roles)
 
     def named(self, *names: str) -> list[Event]:
-        by_name = self._index(_NAMES)
-        return [self.items[at] for at in sorted({at for name in names for at in by_name.get(name, ())})]
+        return self.where(names=names)
 
-    def _index(self, kind: str) -> dict[str, list[int]]:
-        """Places in `items` by role or by name: rules ask many times for few events."""
+    def where(self, **wanted: Iterable[str]) -> list[Event]:
+        """Events that fit one of these, in order: `roles`, `names`, `shorts` (last parts of names), `given` (names of
+        arguments) and `effects` (keys of their detail).
+
+        To ask so is many times cheaper than to look at all events.
+        """
+        found = []
+        for kind, keys in wanted.items():
+            places = self._places(kind)
+            found += [places[key] for key in keys if key in places]
+        if len(found) == 1:
+            return [self.items[at] for at in found[0]]
+        return [self.items[at] for at in sorted({at for each in found for at in each})]
+
+    def any_named(self, pattern: re.Pattern[str]) -> bool:
+        """Whether the name of any event holds this."""
+        return any(pattern.search(name) for name in self._places("names"))
+
+    def _places(self, kind: str) -> dict[str, list[int]]:
+        """Places in `items` by role, name and so on: rules ask many times for few events."""
         known = self._answers.get(kind)
         if not isinstance(known, _Index) or known.items is not self.items:
             known = self._answers[kind] = _Index(self.items, kind)

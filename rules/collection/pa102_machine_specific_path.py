@@ -90,16 +90,17 @@ def _paths(event: Event) -> Iterator[tuple[Snapshot, bool]]:
             yield value, True
         return
     found = False
-    for operation in _USES:
+    for operation in _USES if event.detail else ():
         value = event.port(operation, "path")
         if value is not None and isinstance(value.constant, str):
             found = True
             yield value, True
-    if found or "call" not in event.roles or event.effect("sink"):
+    if found or "call" not in event.roles or ("sink" in event.detail and event.effect("sink")):
         return
     for value in event.arguments.values():
         if (
             isinstance(value.constant, str)
+            and (value.constant[:1] in "/~" or ":" in value.constant[1:5])
             and len(value.constant) < 300
             and not any(c in value.constant for c in "\n<>*|")
         ):

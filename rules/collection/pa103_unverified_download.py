@@ -57,7 +57,7 @@ def unverified_download(events: Events) -> Iterator[Match]:
     Not seen: files that another program fetched. An address that names a version or a commit, and a program that
     compares hashes, are left alone.
     """
-    if events.is_test or is_example(events.path) or any(_CHECKS.search(event.name) for event in events):
+    if events.is_test or is_example(events.path) or events.any_named(_CHECKS):
         return
     fits = trainings(events)
     told: set[object] = set()

@@ -43,7 +43,7 @@ def lossy_read(events: Events) -> Iterator[Match]:
     if events.is_test:
         return
     severity = Severity.NOTE if events.is_notebook else None
-    for event in events:
+    for event in events.where(given=_GIVEN, shorts=("option", "options"), roles=("except",)):
         found = _kind(events, event)
         if found is not None:
             kind, message = found
@@ -56,6 +56,9 @@ def lossy_read(events: Events) -> Iterator[Match]:
                 fix="Count and log what is dropped; fail above a limit.",
                 symbol=event.function,
             )
+
+
+_GIVEN = ("on_bad_lines", "error_bad_lines", "mode", "errors")
 
 
 def _kind(events: Events, event: Event) -> tuple[str, str] | None:

@@ -47,7 +47,7 @@ def accuracy_only_imbalanced(events: Events) -> Iterator[Match]:
     """
     if events.is_test:
         return
-    unequal = next((event for event in events if _balances(event)), None)
+    unequal = next((event for event in events.where(given=_WEIGHTS, roles=("resample",)) if _balances(event)), None)
     if unequal is None:
         return
     judged = [event for event in events.of("metric", "evaluate") if event.effect("metric") or event.effect("score")]

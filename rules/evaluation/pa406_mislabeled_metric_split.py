@@ -65,7 +65,7 @@ def mislabeled_metric_split(events: Events) -> Iterator[Match]:
     to be proven, and a text that speaks of both is left alone.
     """
     judged = {e.event.id: e for e in evaluations(events) if e.how in ("metric", "score")}
-    for event in events:
+    for event in events.where(effects=("log", "sink")):
         if not (event.effect("log") or event.effect("sink")):
             continue
         said = _said(event)

@@ -76,7 +76,11 @@ def _outputs(project: Project, path: str) -> Iterator[Match]:
     notebook = project.repository.notebook(path)
     for cell in notebook.cells if notebook is not None else ():
         found = {
-            mail.lower() for text in cell.output_texts for mail in _EMAIL.findall(text) if not _NOBODY.search(mail)
+            mail.lower()
+            for text in cell.output_texts
+            if "@" in text
+            for mail in _EMAIL.findall(text)
+            if not _NOBODY.search(mail)
         }
         if len(found) >= _FEWEST:
             yield Match(
@@ -90,7 +94,7 @@ def _outputs(project: Project, path: str) -> Iterator[Match]:
 
 def _logs(project: Project, path: str) -> Iterator[Match]:
     seen = set()
-    for event in project.programs[path]:
+    for event in project.programs[path].where(shorts=_LEVELS):
         if _is_log(event) and event.at not in seen:
             payload = next((v.name for v in event.arguments.values() if _is_whole_request(v.name)), "")
             columns = [c for v in event.arguments.values() for c in identifiers(v.columns or ())]
@@ -107,9 +111,11 @@ def _logs(project: Project, path: str) -> Iterator[Match]:
                 )
 
 
+_LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "log")
+
+
 def _is_log(event: Event) -> bool:
-    last = event.name.rpartition(".")[2]
-    return last in ("debug", "info", "warning", "error", "exception", "critical", "log") and (
+    return event.short in _LEVELS and (
         event.name.startswith(("logging.", "loguru.", "structlog."))
         or ".logger." in event.name
         or event.name.startswith("?")

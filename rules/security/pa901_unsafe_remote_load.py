@@ -54,9 +54,9 @@ def unsafe_remote_load(events: Events) -> Iterator[Match]:
 
     Source: EU AI Act, Article 15(5); SSDF PW.5.
     """
-    if any(_CHECKS.search(event.name) for event in events):
+    if events.any_named(_CHECKS):
         return
-    for event in events:
+    for event in events.where(effects=("unsafe",)):
         if event.detail.get("unsafe") is not True or not ("load_model" in event.roles or "read" in event.roles):
             continue
         source = _source(events, event)

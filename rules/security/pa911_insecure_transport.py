@@ -51,11 +51,14 @@ def insecure_transport(project: Project) -> Iterator[Match]:
 
     Source: SSDF PW.9; EU AI Act, Article 15(5).
     """
+    sources = (project.repository.data(path) or b"" for path in project.programs)
+    unverified = any(b"_create_unverified_context" in source for source in sources)
     for path in sorted(project.programs):
         if is_test(path):
             continue
         told: set[str] = set()
-        for event in project.programs[path]:
+        program = project.programs[path]
+        for event in program if unverified else program.where(given=_UNCHECKED, roles=_SENDS):
             for match in _in_code(event):
                 key = f"{match.kind}{match.at.path}{match.at.cell}{match.at.line}"
                 if key not in told:

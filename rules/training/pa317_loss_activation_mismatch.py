@@ -57,7 +57,7 @@ def loss_activation_mismatch(events: Events) -> Iterator[Match]:
     Not seen: raw scores in a loss that wants probabilities; networks whose last layer is not known. Losses of one's
     own are left alone.
     """
-    for event in events:
+    for event in events.where(effects=("metric",), given=("activation",), shorts=("compile",)):
         wanted, predicted = event.effect("metric").get("needs"), event.port("metric", "pred")
         if "loss" in event.roles and wanted == "logits" and predicted is not None and predicted.output == "proba":
             made = events.with_id(predicted.produced)
