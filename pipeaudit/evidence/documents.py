@@ -236,17 +236,19 @@ def contribution_invited(facts: Facts) -> Iterator[Evidence]:
                 break
 
 
-def _lowered(facts: Facts) -> list[tuple[Section, str]]:
-    return [(section, section.body.lower()) for document in facts.documents for section in document.sections]
+def _lowered(facts: Facts) -> tuple[list[tuple[Section, str]], str]:
+    """The bodies of all sections in lower case, each and together."""
+    found = [(section, section.body.lower()) for document in facts.documents for section in document.sections]
+    return found, "\0".join(text for _, text in found)
 
 
 def named_in_documents(facts: Facts, terms: Iterable[str]) -> Iterator[tuple[str, Evidence]]:
     """Places in documents that name one of these terms in at least a sentence."""
-    lowered = facts.once(_lowered)
+    lowered, everything = facts.once(_lowered)
     wanted = [
         (term, re.compile(rf"(?<![\w]){re.escape(term)}(?![\w])", re.IGNORECASE))
         for term in terms
-        if any(term.lower() in text for _, text in lowered)
+        if term.lower() in everything
     ]
     for section, text in lowered if wanted else ():
         for term, expression in wanted:

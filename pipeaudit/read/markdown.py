@@ -111,19 +111,20 @@ class _Reader:
 
     def _block(self, number: int) -> int:
         line = self.lines[number]
-        if not line.strip():
+        first = line.lstrip()[:1]  # tells at once what most lines are not
+        if not first:
             self.in_table = False
             return number + 1
-        if fence := _FENCE.match(line):
+        if first in "`~" and (fence := _FENCE.match(line)):
             return self._fence(number, fence[1], fence[2])
         if len(self.found) > MOST_SECTIONS:
             self._line(line, number)
             return number + 1
-        if heading := _HEADING.match(line):
+        if first == "#" and (heading := _HEADING.match(line)):
             title = line[heading.end() :].strip().rstrip("#").rstrip()
             self._open(title, len(heading[1]), number)
             return number + 1
-        if html := _HTML_HEADING.match(line):
+        if first == "<" and (html := _HTML_HEADING.match(line)):
             self._open(html[2], int(html[1]), number)
             self._inline(html[2], number + 1, counts=False)
             return number + 1
@@ -140,7 +141,10 @@ class _Reader:
 
     def _is_underlined(self, number: int) -> bool:
         """A paragraph of one line above `===` or `---`."""
-        if number + 1 >= len(self.lines) or not _UNDERLINE.match(self.lines[number + 1]):
+        if number + 1 >= len(self.lines):
+            return False
+        below = self.lines[number + 1]
+        if below.lstrip(" ")[:1] not in ("=", "-") or not _UNDERLINE.match(below):
             return False
         line = self.lines[number]
         alone = number == self.start or not self.lines[number - 1].strip() or self.found[-1].line == number
@@ -172,7 +176,8 @@ class _Reader:
             self.in_table = False
         if "<" in line and _ROW_TAG.search(line):
             here.rows += len(_ROW_TAG.findall(line))
-        if _ITEM.match(line):
+        first = line.lstrip()[:1]
+        if (first in "-*+" or first.isdecimal()) and _ITEM.match(line):
             here.items += 1
         self._inline(line, number + 1)
 
