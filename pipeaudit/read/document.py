@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipeaudit.model.location import Location
 
 _NUMBERING = re.compile(r"^\W*(?:(?:\d{1,4}|[ivxIVX]{1,5}|[a-zA-Z])[.):](?:\d{1,4}[.):])*\d{0,4}\s+|\d{1,4}\s+(?=\S))")
+_WORD = re.compile(r"[^\W_](?:['’-]?[^\W_])*")
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -41,13 +42,17 @@ class Section:
     level: int
     at: Location
     end_line: int
-    words: int = 0
+    prose: tuple[str, ...] = field(default=(), repr=False)
     rows: int = 0
     items: int = 0
     fences: tuple[Fence, ...] = ()
     images: tuple[Link, ...] = ()
     links: tuple[Link, ...] = ()
     _lines: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def words(self) -> int:
+        return sum(map(count_words, self.prose))  # few sections are ever asked
 
     @property
     def body(self) -> str:
@@ -101,6 +106,10 @@ class Document:
         return tops
 
 
+def count_words(text: str) -> int:
+    return len(_WORD.findall(text))
+
+
 def normalized(title: str) -> str:
     return " ".join(_NO_WORD.sub(" ", _NUMBERING.sub("", title[:1000])).lower().split())
 
@@ -112,12 +121,18 @@ class Content:
     title: str
     level: int
     line: int
-    words: int = 0
+    prose: list[str] = field(default_factory=list)
     rows: int = 0
     items: int = 0
     fences: list[Fence] = field(default_factory=list)
     images: list[Link] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all stands there."""
+        marks = self.rows or self.items or self.fences or self.images or self.links
+        return not marks and not any(_WORD.search(text) for text in self.prose)
 
 
 def assemble(
@@ -137,7 +152,7 @@ def assemble(
                 content.level,
                 Location(path, content.line, cell=cell),
                 contents[end].line - 1 if end < len(contents) else len(lines),
-                sum(part.words for part in held),
+                tuple(text for part in held for text in part.prose),
                 max(part.rows for part in held),
                 sum(part.items for part in held),
                 tuple(fence for part in held for fence in part.fences),

@@ -24,7 +24,6 @@ _HTML_IMAGE = re.compile(r"<img\b([^<>]{0,2000})>", re.IGNORECASE)
 _HTML_LINK = re.compile(r"<a\b([^<>]{0,2000})>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"\b(src|alt|href)[ \t]{0,9}=[ \t]{0,9}(?:\"([^\"]{0,2000})\"|'([^']{0,2000})')", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,2000}>")
-_WORD = re.compile(r"[^\W_](?:['’-]?[^\W_])*")
 _MARKUP = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)")
 _ROW_TAG = re.compile(r"<tr\b", re.IGNORECASE)
 
@@ -47,10 +46,6 @@ def plain_title(text: str) -> str:
     text = _IMAGE.sub(lambda match: match[1], text[:2000])
     text = _LINK.sub(lambda match: match[1], text)
     return _MARKUP.sub("", _TAG.sub("", text)).strip()
-
-
-def count_words(text: str) -> int:
-    return len(_WORD.findall(text))
 
 
 def _front_matter(lines: tuple[str, ...]) -> tuple[str, int]:
@@ -105,9 +100,7 @@ class _Reader:
         number = self.start
         while number < len(self.lines):
             number = self._block(number)
-        first = self.found[0]
-        is_empty = not (first.words or first.rows or first.items or first.fences or first.images or first.links)
-        return self.found[1:] if is_empty and len(self.found) > 1 else self.found
+        return self.found[1:] if self.found[0].is_empty and len(self.found) > 1 else self.found
 
     def _block(self, number: int) -> int:
         line = self.lines[number]
@@ -206,7 +199,7 @@ class _Reader:
                 here.links.append(Link("", url[0].rstrip(".,;:!?"), number))
             line = _URL.sub(" ", line)
         if counts:
-            here.words += count_words(line)
+            here.prose.append(line)
 
 
 def _attributes(text: str) -> dict[str, str]:

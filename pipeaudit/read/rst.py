@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeaudit.read.document import Content, Document, Fence, Link, assemble
-from pipeaudit.read.markdown import MOST_SECTIONS, count_words
+from pipeaudit.read.markdown import MOST_SECTIONS
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _DIRECTIVE = re.compile(r"([ \t]*)\.\.[ \t]+([A-Za-z][\w:-]*)::[ \t]*(.*)")
@@ -40,9 +40,7 @@ class _Reader:
         number = 0
         while number < len(self.lines):
             number = self._block(number)
-        first = self.found[0]
-        is_empty = not (first.words or first.rows or first.items or first.fences or first.images or first.links)
-        return self.found[1:] if is_empty and len(self.found) > 1 else self.found
+        return self.found[1:] if self.found[0].is_empty and len(self.found) > 1 else self.found
 
     def _block(self, number: int) -> int:
         line = self.lines[number]
@@ -105,7 +103,7 @@ class _Reader:
                 self._inline(self.lines[at], at + 1)
             return end
         if argument and name not in ("toctree", "contents", "include"):
-            here.words += count_words(argument)
+            here.prose.append(argument)
         return number + 1  # notes, warnings and the like hold ordinary text
 
     def _indented_end(self, number: int, indent: int) -> int:
@@ -145,4 +143,4 @@ class _Reader:
             for url in _URL.finditer(line):
                 here.links.append(Link("", url[0].rstrip(".,;:!?"), number))
             line = _URL.sub(" ", line)
-        here.words += count_words(line)
+        here.prose.append(line)

@@ -62,7 +62,7 @@ def untracked_training_data(project: Project) -> Iterator[Match]:
     trained = {event.at.path for event in project.training} | _programs_that_train(project)
     for reader in project.read:
         if reader.program in trained and reader.name not in seen and _is_loose(project, reader):
-            if project.evidence(*_BY_HAND):
+            if any(project.evidence(signal) for signal in _BY_HAND):
                 return
             seen.add(reader.name)
             ignored = any(project.repository.is_ignored(place) for place in reader.places)
