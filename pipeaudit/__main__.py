@@ -5,6 +5,7 @@ import sys
 
 def main() -> None:
     """Drops the current folder from where modules are looked for, before anything else: it may be the audited tree."""
+    import gc
     import os
 
     here = os.path.realpath(os.curdir)
@@ -16,6 +17,7 @@ def main() -> None:
         from pipeaudit.cli import run
 
         status = run(sys.argv[1:])
+        gc.freeze()  # all that is left goes with the process: no last look through it for garbage
     sys.exit(status)
 
 
