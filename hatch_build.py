@@ -1,4 +1,4 @@
-"""Compiles the knowledge of library calls while a wheel is built, so that no run has to read its YAML."""
+"""Compiles the knowledge, signals and controls while a wheel is built, so that no run has to read their YAML."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ class CompiledKnowledge(BuildHookInterface[Any]):
         sys.dont_write_bytecode = False
         from pipeaudit import apis, resources
 
-        folder = root / "rules" / "apis"
-        apis.load(folder, (), resources.Compiled(folder))
+        rules = root / "rules"
+        apis.load(rules / "apis", (), resources.Compiled(rules / "apis"))
+        for name in ("controls.yaml", "signals.yaml"):
+            resources.data(rules / name)
         if version != "editable":
-            for compiled in (folder / "__pycache__").glob("apis-*.json"):
-                build_data["force_include"][str(compiled)] = f"pipeaudit/rules/apis/__pycache__/{compiled.name}"
+            for pattern in ("apis/__pycache__/apis-*.json", "__pycache__/*-*.json"):
+                for compiled in rules.glob(pattern):
+                    build_data["force_include"][str(compiled)] = f"pipeaudit/rules/{compiled.relative_to(rules)}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pipeaudit import resources
 from pipeaudit.model.audit import Attestation
 from pipeaudit.model.control import Control, Evidence, Status, Strength
 from pipeaudit.model.finding import Confidence, Finding, Severity
@@ -96,10 +97,7 @@ class Case:
 
 def load(path: Path) -> Checklist:
     """The checklist of a rule folder."""
-    import yaml
-
-    with path.open(encoding="utf-8") as file:
-        data = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # it is the safe one
+    data = resources.data(path)
     items = tuple(_item(entry) for entry in data["controls"])
     return Checklist(version=str(data["checklist"]), items=items, validity=frozenset(data.get("validity", ())))
 

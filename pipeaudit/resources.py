@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).parent
 
@@ -14,6 +15,24 @@ def folder(name: str) -> Path:
     """`rules` or `reports`."""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def data(path: Path) -> Any:
+    """The content of one of the program's own YAML files."""
+    import hashlib
+    import json
+
+    text = path.read_bytes()
+    key = f"{path.stem}-{hashlib.sha256(text).hexdigest()}"
+    store = Compiled(path.parent)
+    known = store.get(key)
+    if known is not None:
+        return json.loads(known)
+    import yaml
+
+    content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # it is the safe one
+    store.put(key, json.dumps(content, separators=(",", ":")).encode())
+    return content
 
 
 class Compiled:

@@ -16,16 +16,14 @@ from pipeaudit.evidence.resources import Resource, resources
 from pipeaudit.evidence.signal import Finder
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
+from pipeaudit.resources import data
 
 Declarations = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def load(path: Path) -> Declarations:
-    import yaml
-
-    with path.open(encoding="utf-8") as file:
-        data: Declarations = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # safe
-    return data
+    found: Declarations = data(path)
+    return found
 
 
 def call_rules(declared: Declarations) -> dict[str, CallRule]:
