@@ -20,6 +20,8 @@ METRIC = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TEST = 400
+_START = re.compile(r"^[ \t]*(?:el)?if\b|\bassert\b", re.MULTILINE)
+_MOST_LINES = 10  # of a test that is written over several lines
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
@@ -47,7 +49,7 @@ def conditions(facts: Facts) -> tuple[Condition, ...]:
 
 
 def _conditions(path: str, source: str, cell: int | None) -> Iterator[Condition]:
-    if ("if " not in source and "assert " not in source) or not METRIC.search(source):
+    if not _may_compare(source):
         return
     try:
         tree = python.parse(path, source.encode("utf-8", "surrogateescape"))
@@ -76,6 +78,23 @@ def _conditions(path: str, source: str, cell: int | None) -> Iterator[Condition]
         stops |= any(call in ("exit", "sys.exit", "quit", "os._exit") for call in calls)
         at = Location(path, node.lineno, cell=cell)
         yield Condition(at, words, calls, stops, any(start < node.lineno <= end for start, end in spans))
+
+
+def _may_compare(source: str) -> bool:
+    """Whether some branch or assertion has an order and a metric's name near: only then is the text parsed."""
+    for start in _START.finditer(source):
+        end = start.end()
+        for _ in range(_MOST_LINES):
+            end = source.find("\n", end + 1)
+            if end < 0:
+                end = len(source)
+                break
+            if source[end - 1] == ":":
+                break
+        words = source[start.end() : end]
+        if ("<" in words or ">" in words) and METRIC.search(words):
+            return True
+    return False
 
 
 def _dotted(node: ast.expr) -> str:
