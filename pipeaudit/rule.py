@@ -42,6 +42,7 @@ from pipeaudit.link.people import consents, identifiers, plain, protected, proxi
 from pipeaudit.link.switches import DeadBranch, dead_branches
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.control import Evidence, Strength
+from pipeaudit.model.edit import Addition, Rewrite, Withdrawal
 from pipeaudit.model.finding import Confidence, Match, Problem, Related, Severity, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
@@ -57,6 +58,7 @@ __all__ = [
     "ANALYTIC",
     "KNOWN",
     "MISSING",
+    "Addition",
     "ArtifactKind",
     "ArtifactNode",
     "Component",
@@ -90,6 +92,7 @@ __all__ = [
     "Related",
     "Repository",
     "Requirement",
+    "Rewrite",
     "Rule",
     "Scope",
     "Section",
@@ -102,6 +105,7 @@ __all__ = [
     "Touch",
     "Training",
     "Wait",
+    "Withdrawal",
     "Workload",
     "brought_along",
     "consents",
@@ -267,10 +271,11 @@ class Rule:
     tier: str = "default"  # "core", "default" or "pack:<name>"
     kinds: tuple[str, ...] = ()
     scope: Scope = Scope.PROJECT
-    fixable: bool = False
+    fixable: bool = False  # its matches carry edits, at least where the code has the plain form
     yields_to: tuple[str, ...] = ()  # says nothing where one of these rules found the same place
     security_severity: str = ""  # a score from 0.1 to 10.0, on rules about security only
     packed_kinds: tuple[tuple[str, str], ...] = ()  # kinds that only an opt-in pack brings: (kind, pack)
+    unsafe_fix: bool = False  # its edits change what the program does, and wait for --unsafe-fixes
 
     @property
     def name(self) -> str:
@@ -298,6 +303,7 @@ def rule(
     yields_to: tuple[str, ...] = (),
     security_severity: str = "",
     packed_kinds: tuple[tuple[str, str], ...] = (),
+    unsafe_fix: bool = False,
 ) -> Callable[[Check], Check]:
     """Marks the function that is a rule; its name is the rule's name, its docstring the rule's page."""
 
@@ -316,6 +322,7 @@ def rule(
             yields_to,
             security_severity,
             packed_kinds,
+            unsafe_fix,
         )
         check.__rule__ = made  # type: ignore[attr-defined] # functions take attributes, their type does not say so
         return check

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import Enum
 
+from pipeaudit.model.edit import Edit
 from pipeaudit.model.location import Location
 
 
@@ -49,7 +50,8 @@ class Match:
     """What a rule says: where, why, how sure, and by which path.
 
     `severity` overrides the rule's own (a trap of the catalogue that lowers it), `symbol` is the enclosing function or
-    class, `subject` is the source text of the flagged statement; both make the fingerprint survive edits above.
+    class, `subject` is the source text of the flagged statement; both make the fingerprint survive edits above. `edit`
+    is what `--fix` does about it.
     """
 
     at: Location
@@ -60,6 +62,7 @@ class Match:
     related: tuple[Related, ...] = ()
     fix: str = ""
     symbol: str = ""
+    edit: Edit | None = None
 
 
 @dataclass(frozen=True, slots=True)
