@@ -217,7 +217,14 @@ class Interpreter:
             self.emit(scope, at, ("main",), "__main__")
             return self.run(body, scope)
         if condition.metrics or condition.models:
-            self.emit(scope, at, ("branch",), "if", {"test": condition.snapshot()})
+            self.emit(
+                scope,
+                at,
+                ("branch",),
+                "if",
+                {"test": condition.snapshot()},
+                detail={"keeps": _keeps(test, (*body, *orelse))},
+            )
         before = scope.names
         self.branches += 1
         survivors: list[dict[str, Value]] = []
@@ -825,6 +832,28 @@ def _nan_name(value: Value, expression: Expression) -> str:
         return "float"
     name = expression[3] if expression[0] == "attr" else expression[1] if expression[0] == "name" else ""
     return value.ref.name if isinstance(value.ref, Api) and str(name).lower() in ("nan", "na", "nat") else ""
+
+
+_ORDERED = frozenset({"<", "<=", ">", ">="})
+
+
+def _keeps(test: Expression, branches: tuple[Statement, ...]) -> bool:
+    """Whether the better of two is kept: what is compared with gets a new value (`if score > best: best = score`)."""
+    sides: set[str] = set()
+    waiting = [test]
+    while waiting:
+        part = waiting.pop()
+        if part[0] == "bool":
+            waiting.extend(part[2])
+        elif part[0] == "unary":
+            waiting.append(part[2])
+        elif part[0] == "compare" and _ORDERED.issuperset(part[3]):
+            compared = (part[2], *part[4])
+            if all(side[0] != "const" for side in compared):
+                sides.update(indexing.written(side) for side in compared)
+    assigned = [target for statement in branches if statement[0] == "assign" for target in statement[2]]
+    names = [name for target in assigned for name in (target[1] if target[0] in ("tuple", "list") else (target,))]
+    return any(indexing.written(name) in sides for name in names)
 
 
 def _is_main_guard(test: Expression) -> bool:

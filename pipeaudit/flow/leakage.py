@@ -458,13 +458,12 @@ def _varies_in_loop(events: Events, pair: Judged) -> bool:
 
 
 def _choice(events: Events, pairs: list[Judged]) -> Event | None:
-    """The statement that chooses by a metric of these evaluations, if there is one."""
+    """The statement that keeps the best by a metric of these evaluations, if there is one."""
     judging = {pair.evaluation.event.id for pair in pairs}
-    for event in events:
-        if "branch" in event.roles:
-            test = event.arguments.get("test")
-            if test is not None and judging & set(test.metrics) and event.loops:
-                return event
+    for event in events.of("branch"):
+        test = event.arguments.get("test")
+        if event.detail.get("keeps") and event.loops and test is not None and judging & set(test.metrics):
+            return event
     return None
 
 

@@ -62,13 +62,15 @@ def test_set_selection(events: Events) -> Iterator[Match]:
     for reuse in test_reuse(events):
         if reuse.chosen is None:
             continue
-        first = reuse.pairs[0].evaluation.event
+        deciding = set(reuse.chosen.arguments["test"].metrics)
+        pair = next(pair for pair in reuse.pairs if pair.evaluation.event.id in deciding)
+        first = pair.evaluation.event
         yield Match(
             first.at,
             f"the choice at {reuse.chosen.at.spoken} is made by this score, on rows that then report the result",
             confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
             related=(
-                Related(reuse.pairs[0].training.event.at, "each candidate is trained here"),
+                Related(pair.training.event.at, "each candidate is trained here"),
                 Related(reuse.chosen.at, "the best by this score is kept"),
             ),
             fix="Choose on a validation part or by cross-validation, and report on rows that chose nothing.",
