@@ -35,6 +35,8 @@ def run(text: str) -> dict[str, Value]:
         ("import pkg.names as n\nx = n.PREFIX.upper().strip('_')", "LOAD"),
         ("from pathlib import Path\nx = str(Path(__file__).parent / 'a' / '..' / 'b.csv')", "a/../b.csv"),
         ("import os\nx = os.path.join('a', 'b', os.getenv('X', 'c'))", "a/b/c"),
+        ("import os\nx = os.path.join('gs://acme', 'rows')", "gs://acme/rows"),
+        ("import os\nx = os.path.join('', 'rows')", "rows"),
         ("def f(a, *b, c=3, **d): return [a, b, c, d]\nx = f(1, 2, c=4, e=5)", [1, (2,), 4, {"e": 5}]),
         (
             ("class A:\n    n = 2\n    def __init__(self, k): self.k = k\n"

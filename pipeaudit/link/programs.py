@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from posixpath import join, normpath
 
+from pipeaudit.located import located
 from pipeaudit.model.pipeline import Program
 from pipeaudit.read.invocation import Invocation
 from pipeaudit.sources import Sources
@@ -100,21 +101,3 @@ def _module(dotted: str, folder: str, sources: Sources) -> str | None:
         main = path.removesuffix("__init__.py") + "__main__.py"
         return main if main in sources else path
     return path if path.endswith(".py") else None
-
-
-def located(path: str, folder: str, sources: Sources) -> str | None:
-    """A script's path in the repository: from the folder, else from the root, else by the only file that ends so.
-
-    Containers and runners see the tree under other roots (`/app/src/train.py`, `$GITHUB_WORKSPACE/train.py`).
-    """
-    plain = normpath(path.replace("\\", "/"))
-    for candidate in (normpath(join(folder, plain)), plain):
-        if candidate in sources:
-            return candidate
-    parts = [part for part in plain.split("/") if part not in ("", ".", "..")]
-    for start in range(1, len(parts)):
-        tail = "/".join(parts[start:])
-        if tail in sources:
-            return tail
-    fitting = sources.ending(parts[-1]) if parts else []
-    return fitting[0] if len(fitting) == 1 else None

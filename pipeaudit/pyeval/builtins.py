@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipeaudit.pyeval.calls import Call
 
 MAX_LENGTH = 4096
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://(?=[^/])")
 NAMES = frozenset(
     """abs all any bool bytes callable classmethod dict enumerate filter float format frozenset getattr globals hasattr
     id int isinstance issubclass iter len list locals map max min next object open print property range repr reversed
@@ -213,9 +214,12 @@ def _of_dict(receiver: dict[Value, Value], name: str, made: Call) -> Value:
 
 def _joined(parts: list[Value], as_path: bool) -> Value:
     if all(isinstance(part, str | PurePosixPath) for part in parts):
-        path = PurePosixPath(normpath("/".join(str(part) for part in parts))) if parts else PurePosixPath(".")
+        parts = [part for part in parts if str(part)] or [""]
+        path = PurePosixPath(normpath("/".join(str(part) for part in parts)))
         if len(parts) > 1 and any(str(part).startswith("/") for part in parts[1:]):
             path = PurePosixPath(*[str(part) for part in parts])
+        if not as_path and (uri := _URI.match(str(parts[0]))) and str(path).startswith(uri[0][:-1]):
+            return uri[0] + str(path)[len(uri[0]) - 1 :]  # the two slashes of a scheme are no empty folder
         return path if as_path else str(path)
     if any(isinstance(part, Choice) for part in parts):
         index = next(i for i, part in enumerate(parts) if isinstance(part, Choice))
