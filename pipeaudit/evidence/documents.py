@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import itemgetter
 
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.prose import Writing, around, at_offset, opening_words, says
@@ -32,21 +33,35 @@ class SectionRule:
 
 
 def sections(rule: SectionRule, facts: Facts) -> Iterator[Evidence]:
-    for document in facts.documents:
-        if rule.within and not any(fnmatchcase(document.path.lower(), glob) for glob in rule.within):
+    for section in _under(facts, rule.headings):
+        if rule.within and not any(fnmatchcase(section.at.path.lower(), glob) for glob in rule.within):
             continue
-        for section in document.sections:
-            if _matches(section.key, rule.headings) and _says_enough(section, rule):
-                yield Evidence(section.at, rule.says.replace("{heading}", section.title.strip()[:80]), rule.strength)
+        if _says_enough(section, rule):
+            yield Evidence(section.at, rule.says.replace("{heading}", section.title.strip()[:80]), rule.strength)
+
+
+def _by_key(facts: Facts) -> dict[str, list[tuple[int, Section]]]:
+    """All sections with their number, by the key of their heading."""
+    found: dict[str, list[tuple[int, Section]]] = {}
+    every = (section for document in facts.documents for section in document.sections)
+    for number, section in enumerate(every):
+        found.setdefault(section.key, []).append((number, section))
+    return found
+
+
+def _under(facts: Facts, headings: frozenset[str]) -> list[Section]:
+    """The sections under such headings, in order."""
+    matching = [part for key, held in facts.once(_by_key).items() if _matches(key, headings) for part in held]
+    return [section for _, section in sorted(matching, key=itemgetter(0))]
 
 
 def _matches(heading: str, wanted: frozenset[str]) -> bool:
     """A heading as a whole, or a phrase of it that is longer than one word, or one word among at most three."""
     if heading in wanted:
         return True
-    words = heading.split()
-    if len(words) > _LONGEST_HEADING:
+    if heading.count(" ") >= _LONGEST_HEADING:
         return False
+    words = heading.split()
     for start in range(len(words)):
         for end in range(start + 1, len(words) + 1):
             phrase = " ".join(words[start:end])
@@ -109,8 +124,12 @@ def readme_present(facts: Facts) -> Iterator[Evidence]:
 @signal("objective-named")
 def objective_named(facts: Facts) -> Iterator[Evidence]:
     """A statement of the task in a purpose section or a document's opening; of a template or course it is weak."""
+    purposes: dict[str, list[Section]] = {}
+    for signal_id in ("purpose-section", "objective-section"):
+        for section in _under(facts, facts.section_rules[signal_id].headings):
+            purposes.setdefault(section.at.path, []).append(section)
     for document in facts.documents:
-        for section in _purposes(document, facts):
+        for section in (*_openings(document, facts), *purposes.get(document.path, ())):
             sentence = _TASK.search(section.body)
             if sentence and says(section, _ENOUGH_WORDS, _ENOUGH_ROWS):
                 weak = _GENERIC.search(opening_words(section)) and not _TASK.search(section.title)
@@ -120,12 +139,9 @@ def objective_named(facts: Facts) -> Iterator[Evidence]:
                 break
 
 
-def _purposes(document: Writing, facts: Facts) -> Iterator[Section]:
-    if document.opening is not None and (document in facts.readmes or document.is_notebook):
-        yield document.opening
-    for signal_id in ("purpose-section", "objective-section"):
-        rule = facts.section_rules[signal_id]
-        yield from (section for section in document.sections if _matches(section.key, rule.headings))
+def _openings(document: Writing, facts: Facts) -> tuple[Section, ...]:
+    opening = document.opening if document.is_notebook or document in facts.readmes else None
+    return () if opening is None else (opening,)
 
 
 _DIAGRAM_WORDS = re.compile(
@@ -207,12 +223,10 @@ _AREAS = {
 @signal("stakeholder-map-complete")
 def stakeholder_map_complete(facts: Facts) -> Iterator[Evidence]:
     headings = facts.section_rules["stakeholder-section"].headings
-    for document in facts.documents:
-        for section in document.sections:
-            if not _matches(section.key, headings) or max(section.rows, section.items) < _ENOUGH_ROWS:
-                continue
-            if all(area.search(section.body) for area in _AREAS.values()):
-                yield Evidence(section.at, f"section `{section.title[:80]}` covers all four areas", Strength.SUPPORTING)
+    for section in _under(facts, headings):
+        rows = max(section.rows, section.items)
+        if rows >= _ENOUGH_ROWS and all(area.search(section.body) for area in _AREAS.values()):
+            yield Evidence(section.at, f"section `{section.title[:80]}` covers all four areas", Strength.SUPPORTING)
 
 
 _INVITES = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeaudit.model.location import Location
@@ -42,17 +43,30 @@ class Section:
     level: int
     at: Location
     end_line: int
-    prose: tuple[str, ...] = field(default=(), repr=False)
     rows: int = 0
     items: int = 0
-    fences: tuple[Fence, ...] = ()
-    images: tuple[Link, ...] = ()
-    links: tuple[Link, ...] = ()
+    _contents: tuple[Content, ...] = field(default=(), repr=False, compare=False)
     _lines: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def words(self) -> int:
-        return sum(map(count_words, self.prose))  # few sections are ever asked
+        return sum(map(count_words, self.prose))
+
+    @property
+    def prose(self) -> tuple[str, ...]:
+        return tuple(text for part in self._contents for text in part.inline.prose)
+
+    @property
+    def fences(self) -> tuple[Fence, ...]:
+        return tuple(fence for part in self._contents for fence in part.fences)
+
+    @property
+    def images(self) -> tuple[Link, ...]:
+        return tuple(image for part in self._contents for image in part.inline.images)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        return tuple(link for part in self._contents for link in part.inline.links)
 
     @property
     def body(self) -> str:
@@ -114,6 +128,18 @@ def normalized(title: str) -> str:
     return " ".join(_NO_WORD.sub(" ", _NUMBERING.sub("", title[:1000])).lower().split())
 
 
+Line = tuple[str, int, bool]  # its text and number, and whether it counts as prose: a heading does not
+
+
+@dataclass(slots=True)
+class Inline:
+    """What lines hold once their markup is read."""
+
+    prose: list[str] = field(default_factory=list)
+    images: list[Link] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class Content:
     """What one heading has below it before the next heading, while a file is read."""
@@ -121,18 +147,27 @@ class Content:
     title: str
     level: int
     line: int
-    prose: list[str] = field(default_factory=list)
     rows: int = 0
     items: int = 0
     fences: list[Fence] = field(default_factory=list)
-    images: list[Link] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    read: Callable[[list[Line]], Inline] | None = None
+    _inline: Inline | None = None
+
+    @property
+    def inline(self) -> Inline:
+        """What stands in the lines: read when somebody asks, as few sections are ever asked."""
+        if self._inline is None:
+            self._inline = self.read(self.lines) if self.read is not None else Inline()
+        return self._inline
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all stands there."""
-        marks = self.rows or self.items or self.fences or self.images or self.links
-        return not marks and not any(_WORD.search(text) for text in self.prose)
+        if self.rows or self.items or self.fences:
+            return False
+        inline = self.inline
+        return not inline.images and not inline.links and not any(_WORD.search(text) for text in inline.prose)
 
 
 def assemble(
@@ -152,12 +187,9 @@ def assemble(
                 content.level,
                 Location(path, content.line, cell=cell),
                 contents[end].line - 1 if end < len(contents) else len(lines),
-                tuple(text for part in held for text in part.prose),
-                max(part.rows for part in held),
-                sum(part.items for part in held),
-                tuple(fence for part in held for fence in part.fences),
-                tuple(image for part in held for image in part.images),
-                tuple(link for part in held for link in part.links),
+                max([part.rows for part in held]),
+                sum([part.items for part in held]),
+                tuple(held),
                 lines,
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeaudit.read.document import Content, Document, Fence, Link, assemble
+from pipeaudit.read.document import Content, Document, Fence, Inline, Line, Link, assemble
 
 MOST_SECTIONS = 10_000  # headings beyond it count as text
 _COMMENT_START = "<!--"
@@ -25,6 +25,7 @@ _HTML_LINK = re.compile(r"<a\b([^<>]{0,2000})>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"\b(src|alt|href)[ \t]{0,9}=[ \t]{0,9}(?:\"([^\"]{0,2000})\"|'([^']{0,2000})')", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,2000}>")
 _MARKUP = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)")
+_MARKS = re.compile(r"[\[<*`~_]")
 _ROW_TAG = re.compile(r"<tr\b", re.IGNORECASE)
 
 
@@ -43,6 +44,8 @@ def parse_text(path: str, text: str, cell: int | None = None) -> Document:
 
 def plain_title(text: str) -> str:
     """A heading without the marks of links, images, emphasis and HTML."""
+    if not _MARKS.search(text):
+        return text[:2000].strip()
     text = _IMAGE.sub(lambda match: match[1], text[:2000])
     text = _LINK.sub(lambda match: match[1], text)
     return _MARKUP.sub("", _TAG.sub("", text)).strip()
@@ -92,7 +95,7 @@ class _Reader:
     def __init__(self, lines: list[str], start: int) -> None:
         self.lines = lines
         self.start = start
-        self.found = [Content("", 0, start + 1)]
+        self.found = [Content("", 0, start + 1, read=_inline)]
         self.rows = 0
         self.in_table = False
 
@@ -119,7 +122,7 @@ class _Reader:
             return number + 1
         if first == "<" and (html := _HTML_HEADING.match(line)):
             self._open(html[2], int(html[1]), number)
-            self._inline(html[2], number + 1, counts=False)
+            self.found[-1].lines.append((html[2], number + 1, False))
             return number + 1
         if self._is_underlined(number):
             self._open(line.strip(), 1 if "=" in self.lines[number + 1] else 2, number)
@@ -129,8 +132,8 @@ class _Reader:
 
     def _open(self, title: str, level: int, number: int) -> None:
         self.in_table = False
-        self.found.append(Content(plain_title(title), level, number + 1))
-        self._inline(title, number + 1, counts=False)
+        self.found.append(Content(plain_title(title), level, number + 1, read=_inline))
+        self.found[-1].lines.append((title, number + 1, False))
 
     def _is_underlined(self, number: int) -> bool:
         """A paragraph of one line above `===` or `---`."""
@@ -172,14 +175,16 @@ class _Reader:
         first = line.lstrip()[:1]
         if (first in "-*+" or first.isdecimal()) and _ITEM.match(line):
             here.items += 1
-        self._inline(line, number + 1)
+        here.lines.append((line, number + 1, True))
 
-    def _inline(self, line: str, number: int, counts: bool = True) -> None:
-        here = self.found[-1]
+
+def _inline(lines: list[Line]) -> Inline:
+    here = Inline()
+    for line, number, counts in lines:
         if "[" in line:
             if reference := _REFERENCE.match(line):
                 here.links.append(Link(reference[1], reference[2], number))
-                return
+                continue
             if "](" in line:
                 for image in _IMAGE.finditer(line):
                     here.images.append(Link(image[1], image[2], number))
@@ -200,6 +205,7 @@ class _Reader:
             line = _URL.sub(" ", line)
         if counts:
             here.prose.append(line)
+    return here
 
 
 def _attributes(text: str) -> dict[str, str]:

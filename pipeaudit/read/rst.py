@@ -55,7 +55,7 @@ class _Reader:
         if directive := _DIRECTIVE.match(line):
             return self._directive(number, len(directive[1]), directive[2], directive[3].strip())
         if target := _TARGET.match(line):
-            self.found[-1].links.append(Link(target[1].strip("`"), target[2], number + 1))
+            self.found[-1].inline.links.append(Link(target[1].strip("`"), target[2], number + 1))
             return number + 1
         if line.lstrip().startswith(".. "):
             return self._indented_end(number, len(line) - len(line.lstrip()))
@@ -89,7 +89,7 @@ class _Reader:
         if name in _PICTURES:
             options = (match.groups() for line in self.lines[number + 1 : end] if (match := _OPTION.match(line)))
             alternative = next((value for key, value in options if key == "alt"), "")
-            here.images.append(Link(alternative.strip(), argument, number + 1))
+            here.inline.images.append(Link(alternative.strip(), argument, number + 1))
             return end
         if name in _TABLES:
             mark = "* -" if name == "list-table" else ""
@@ -103,7 +103,7 @@ class _Reader:
                 self._inline(self.lines[at], at + 1)
             return end
         if argument and name not in ("toctree", "contents", "include"):
-            here.prose.append(argument)
+            here.inline.prose.append(argument)
         return number + 1  # notes, warnings and the like hold ordinary text
 
     def _indented_end(self, number: int, indent: int) -> int:
@@ -137,10 +137,10 @@ class _Reader:
             here.items += 1
         if "`" in line:
             for link in _LINK.finditer(line):
-                here.links.append(Link(link[1].strip(), link[2], number))
+                here.inline.links.append(Link(link[1].strip(), link[2], number))
             line = _LINK.sub(lambda match: match[1], line)
         if "://" in line:
             for url in _URL.finditer(line):
-                here.links.append(Link("", url[0].rstrip(".,;:!?"), number))
+                here.inline.links.append(Link("", url[0].rstrip(".,;:!?"), number))
             line = _URL.sub(" ", line)
-        here.prose.append(line)
+        here.inline.prose.append(line)
