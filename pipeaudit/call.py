@@ -84,6 +84,7 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
         baseline=options.get("baseline"),
         jobs=options["jobs"] or 0,
         use_cache=not options["no_cache"],
+        impact=tuple(_from_root(root, path) for path in options.get("impact") or ()),
     )
 
 
@@ -105,6 +106,16 @@ def scope(paths: Sequence[Path]) -> tuple[Path, frozenset[str] | None]:
             raise WrongCall(f"{place.name}: lies outside {root.name}, which the other files belong to")
         names.append(place.relative_to(root).as_posix() + ("/" if place.is_dir() else ""))
     return root, frozenset(names)
+
+
+def _from_root(root: Path, name: str) -> str:
+    """A path as the root has it: as it is named, else as it lies seen from here; other names are those of artifacts."""
+    if not os.path.lexists(root / name) and os.path.lexists(name):
+        place = Path(os.path.realpath(Path(name).parent)) / Path(name).name
+        return place.relative_to(root).as_posix() if place.is_relative_to(root) else name
+    if os.path.isabs(name) and Path(name).is_relative_to(root):
+        return Path(name).relative_to(root).as_posix()
+    return name
 
 
 def _top(place: Path) -> Path | None:

@@ -49,6 +49,7 @@ GRAPH_FORMATS = {
     "graphml": "graph.graphml",
     "openlineage": "graph.openlineage",
 }
+IMPACT_FORMATS = {"text": "impact.text", "json": "impact.json"}
 _CONFIDENCES = ("high", "medium", "low")
 _GATES = ("core", "error", "warning", "note", "never")
 Command = Callable[..., int]
@@ -177,12 +178,23 @@ def audit(root: Path, format_: str, **options: Any) -> int:
 
 @cli.command()
 @click.argument("root", default=".", type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(tuple(GRAPH_FORMATS)), default="json", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(tuple(dict.fromkeys((*GRAPH_FORMATS, *IMPACT_FORMATS)))),
+    help="json, or text with --impact, unless given.",
+)
+@click.option("--impact", metavar="PATH", multiple=True, help="Tell what changes when this file changes.")
 @_common
-def graph(root: Path, format_: str, **options: Any) -> int:
-    """Draw the pipeline that is there."""
+def graph(root: Path, format_: str | None, **options: Any) -> int:
+    """Draw the pipeline that is there, or tell what in it depends on a file."""
+    formats = IMPACT_FORMATS if options["impact"] else GRAPH_FORMATS
+    chosen = format_ or ("text" if options["impact"] else "json")
+    if chosen not in formats:
+        asked = "with" if options["impact"] else "without"
+        raise click.UsageError(f"--format {chosen}: {asked} --impact it is one of {', '.join(formats)}")
     request = _request((root,), options, rules=False)
-    return _report(request, GRAPH_FORMATS, format_, Gate("never", options["max_errors"]), options)
+    return _report(request, formats, chosen, Gate("never", options["max_errors"]), options)
 
 
 @cli.command()
@@ -217,7 +229,7 @@ def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(("findings", "graph", "audit", "config")))
+@click.argument("name", type=click.Choice(("findings", "graph", "impact", "audit", "config")))
 def schema(name: str) -> int:
     """Print the JSON Schema of a machine format or of the configuration."""
     import json

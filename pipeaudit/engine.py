@@ -20,7 +20,7 @@ from pipeaudit.flow.program import analyse
 from pipeaudit.graph.build import build
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.ignore import Patterns
-from pipeaudit.model.audit import Audit
+from pipeaudit.model.audit import Audit, Impact
 from pipeaudit.model.choice import Choice
 from pipeaudit.model.error import UserError
 from pipeaudit.model.finding import Confidence, Finding, Problem
@@ -97,6 +97,7 @@ def audit(
         files=files,
         left_out=found.left_out,
         sources=texts.sources(pointed, physical=request.physical),
+        impact=_impact(request, graph, sources) if request.impact else None,
     )
     return finished, judged.failures
 
@@ -159,6 +160,16 @@ def _graph(
     except TimeUp as error:
         problems.append(Problem(".", 1, str(error)))
         return PipelineGraph()
+
+
+def _impact(request: Request, graph: PipelineGraph, sources: Sources) -> Impact:
+    from pipeaudit.graph import impact
+    from pipeaudit.link.imports import imports
+
+    missing = impact.unknown(graph, sources.paths, request.impact)
+    if missing:
+        raise UserError(f"--impact {missing[0]}: no file, folder or artifact of that name is read here")
+    return impact.impact(graph, imports(sources), sources.paths, request.impact)
 
 
 def _loader(sources: Sources) -> Callable[[str], object | None]:

@@ -16,7 +16,8 @@ class Request:
 
     `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
     finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
-    `physical`: places in notebooks are worked out in their files' own lines too.
+    `physical`: places in notebooks are worked out in their files' own lines too. `impact`: files, folders or artifacts
+    of which is asked what changes with them.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class Request:
     jobs: int = 0
     use_cache: bool = True
     physical: bool = True
+    impact: tuple[str, ...] = ()
 
     def find(self) -> Discovery:
         """The files of the tree that are ours to look at; files that the call names always are, unless it says so."""

@@ -11,6 +11,9 @@ from typing import Any
 import yaml
 
 from pipeaudit import cli
+from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.graph.impact import impact
+from pipeaudit.link.imports import Import
 from pipeaudit.model.audit import (
     AcceptedRisk,
     ArtifactNode,
@@ -37,11 +40,15 @@ NOTEBOOK = "notebooks/explore.ipynb"
 INVALIDATING = ("PA201", "PA202", "PA203")
 SIGNED = "pipeaudit-attestations.yaml"
 
+ASKED = ("src", "data/subscriptions.csv")
+_IMPORTS = (Import("app/serve.py", "src/prepare.py", 3), Import(NOTEBOOK, "src/prepare.py", 1, 2))
+
 Sources = dict[str, Source]
 
 FORMATS = {**cli.CHECK_FORMATS, **{f"audit-{name}": place for name, place in cli.AUDIT_FORMATS.items()}}
 PICTURES = {**cli.GRAPH_FORMATS}  # they show the graph alone, without findings or problems
 FORMATS["graph-json"] = PICTURES.pop("json")
+FORMATS |= {f"impact-{name}": place for name, place in cli.IMPACT_FORMATS.items()}
 
 
 def audit() -> Audit:
@@ -52,6 +59,7 @@ def audit() -> Audit:
     opened = tuple(finding for finding in findings if finding.suppressed is None)
     controls = tuple(_control(entry, opened, sources) for entry in said["controls"])
     files = tuple(_file(path, source) for path, source in sources.items())
+    graph = _graph()
     return Audit(
         identification=_identification(files),
         findings=opened,
@@ -60,7 +68,7 @@ def audit() -> Audit:
             Problem("notebooks/draft.ipynb", 2, "not JSON: merge-conflict marks at column 2; it was not read"),
         ),
         rules=tuple(rules[id_] for id_ in sorted(rules)),
-        graph=_graph(),
+        graph=graph,
         controls=controls,
         profile="full",
         profile_reason="`src/train.py` trains a model and `app/serve.py` serves it",
@@ -98,6 +106,7 @@ def audit() -> Audit:
             LeftOut("models/churn.joblib", "binary model file, only its name is used"),
         ),
         sources=sources,
+        impact=impact(PipelineGraph(graph.stages, graph.artifacts, graph.edges), _IMPORTS, ["src/prepare.py"], ASKED),
     )
 
 

@@ -122,7 +122,7 @@ def test_no_format_carries_what_steers_a_terminal(place: str, hostile: Audit) ->
     assert "\r" not in written
 
 
-@pytest.mark.parametrize("place", ["terminal.check", "terminal.audit"])
+@pytest.mark.parametrize("place", ["terminal.check", "terminal.audit", "impact.text"])
 def test_no_line_of_text_begins_with_a_command(place: str, hostile: Audit) -> None:
     starts = [line.lstrip()[:2] for line in written_as(place, hostile).splitlines()]
     assert not {"::", "##"} & set(starts)
@@ -142,6 +142,7 @@ def test_commands_are_as_many_as_without_the_payload(place: str, hostile: Audit)
         "json.findings",
         "json.graph",
         "json.audit",
+        "impact.json",
         "gitlab.render",
         "sarif.render",
         "rdjson.render",

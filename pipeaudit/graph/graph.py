@@ -232,27 +232,6 @@ class PipelineGraph:
                         found.append((writer, reader, artifact))
         return found
 
-    def impact(self, path: str) -> list[Node]:
-        """What runs differently when this file changes: stages that run or read it, or are defined in it, and all
-        after them.
-        """
-        touched = {node.id for node in self.nodes.values() if self._touches(node, path)}
-        affected = set(touched)
-        for identifier in touched:
-            affected.update(found.id for found in self._reached(identifier, self._next))
-        return self._in_order(affected)
-
-    def _touches(self, node: Node, path: str) -> bool:
-        if any(said.at.path == path for said in node.declarations) or node.at.path == path:
-            return True
-        if any(program.path == path for program in self.programs(node)):
-            return True
-        return any(
-            artifact.name == path or path.startswith(artifact.name + "/")
-            for artifact in self.reads(node)
-            if artifact.name
-        )
-
     def _undeclared(self, kind: str, by_node: dict[str, list[Edge]]) -> list[tuple[Node, ArtifactNode, Edge]]:
         found = []
         for identifier, edges in by_node.items():

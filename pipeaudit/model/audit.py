@@ -115,6 +115,47 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
+class AffectedFile:
+    """A file that imports one that changes; `at` is the line that does, `imports` the file named there."""
+
+    path: str
+    imports: str
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedStage:
+    """A stage that runs differently. `why` says it in words, `at` is the line behind that.
+
+    `steps` counts the stages between the change and this one: 0 where the stage itself runs, reads or is defined in
+    what changes.
+    """
+
+    stage: Node
+    why: str
+    at: Location
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedArtifact:
+    """What such a stage writes, and so may come out differently."""
+
+    artifact: ArtifactNode
+    writers: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What changes when these paths change; files and stages come nearest first."""
+
+    paths: tuple[str, ...]
+    files: tuple[AffectedFile, ...] = ()
+    stages: tuple[AffectedStage, ...] = ()
+    artifacts: tuple[AffectedArtifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Attestation:
     """What a person signs for. `state`: valid, expiring, expired, malformed, contradicted; only the first two count."""
 
@@ -198,6 +239,7 @@ class Audit:
 
     `findings` are open; `suppressed` carry the reason the repository gives, `baselined` were known at adoption.
     `sources` holds the files that anything here points into, as far as they are text. `profile_reason`: what decided.
+    `impact`: where the call asked what changes with some files.
     """
 
     identification: Identification
@@ -216,3 +258,4 @@ class Audit:
     files: tuple[InputFile, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
+    impact: Impact | None = None

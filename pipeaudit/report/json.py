@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from pipeaudit.model.audit import Audit, GroupScore, Reading, Source
+from pipeaudit.model.audit import Audit, GroupScore, Impact, Reading, Source
 from pipeaudit.model.control import Control, Evidence
 from pipeaudit.model.finding import Finding, Problem, Related
 from pipeaudit.model.location import Location
@@ -16,6 +16,7 @@ from pipeaudit.report.frame import region
 FINDINGS_SCHEMA = "pipeaudit/findings/1"
 GRAPH_SCHEMA = "pipeaudit/graph/1"
 AUDIT_SCHEMA = "pipeaudit/audit/1"
+IMPACT_SCHEMA = "pipeaudit/impact/1"
 
 
 def findings(audit: Audit) -> str:
@@ -42,6 +43,37 @@ def graph(audit: Audit) -> str:
             for edge in drawn.edges
         ],
         cells=[{"path": _path(cell.path), "cell": cell.cell, "kinds": list(cell.kinds)} for cell in drawn.cells],
+        errors=[_problem(problem) for problem in audit.problems],
+    )
+
+
+def impact(audit: Audit, found: Impact) -> str:
+    """What changes with some files; stages and artifacts have the identifiers of the graph's document."""
+    return _document(
+        IMPACT_SCHEMA,
+        {"paths": [_path(path) for path in found.paths], **_origin(audit)},
+        files=[{"imports": _path(file.imports), **_place(file.at)} for file in found.files],
+        stages=[
+            {
+                "id": one.stage.id,
+                "name": _path(one.stage.name),
+                "kind": one.stage.kind.value,
+                "system": one.stage.system,
+                "steps": one.steps,
+                "why": _message(one.why),
+                **_place(one.at),
+            }
+            for one in found.stages
+        ],
+        artifacts=[
+            {
+                "id": one.artifact.id,
+                "name": _path(one.artifact.name),
+                "kind": one.artifact.kind.value,
+                "writers": [node.id for node in one.writers],
+            }
+            for one in found.artifacts
+        ],
         errors=[_problem(problem) for problem in audit.problems],
     )
 
