@@ -63,12 +63,21 @@ def settle(seen: Observed, reads: Iterable[str], writes: Iterable[str]) -> None:
 
 def own_events(known: Events, function: str = "") -> Iterator[Event]:
     """The events that running a program brings about, or calling one function of it."""
-    if not function:
+    if function:
+        yield from known.once("by function", _by_function).get(function, ())
+    else:
         yield from known.ran()
-        return
+
+
+def _by_function(known: Events) -> dict[str, list[Event]]:
+    """Events by the function they are in and by each that this one lies in; a pipeline may have a stage for each."""
+    found: dict[str, list[Event]] = {}
     for event in known:
-        if event.function == function or event.function.startswith(f"{function}."):
-            yield event
+        name = event.function
+        while name:
+            found.setdefault(name, []).append(event)
+            name = name.rpartition(".")[0]
+    return found
 
 
 def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> None:
