@@ -42,8 +42,10 @@ def _flatten(items: list[Item], path: tuple[str, ...], before: list[int], leaves
     """Adds the leaves of a group; answers its last ones. `before`: what the whole group waits for."""
     ends: dict[str, list[int]] = {}
     waited_for: set[str] = set()
+    circular: list[tuple[list[int], str]] = []
     for item in in_order(items):
         waited_for.update(item.after)
+        first = len(leaves)
         earlier = [leaf for name in item.after for leaf in ends.get(name, ())] or before
         if len(leaves) >= MAX_LEAVES:
             ends[item.name] = []
@@ -52,6 +54,12 @@ def _flatten(items: list[Item], path: tuple[str, ...], before: list[int], leaves
             ends[item.name] = [len(leaves) - 1]
         else:
             ends[item.name] = _flatten(item.inside, (*path, item.name), list(dict.fromkeys(earlier)), leaves) or earlier
+        if later := [name for name in item.after if name not in ends]:
+            begins = [at for at in range(first, len(leaves)) if not any(before >= first for before in leaves[at].after)]
+            circular += [(begins, name) for name in later]
+    for begins, name in circular:  # what waits for each other keeps its edges: who asks for cycles must find them
+        for at in begins:
+            leaves[at].after = list(dict.fromkeys([*leaves[at].after, *ends.get(name, ())]))
     last = [leaf for name, own in ends.items() if name not in waited_for for leaf in own]
     return list(dict.fromkeys(last))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 from typing import TypeAlias
@@ -38,6 +38,7 @@ __all__ = [
     "Stage",
     "System",
     "config_system",
+    "order_faults",
     "program_system",
     "python_system",
     "repository_system",
@@ -185,6 +186,26 @@ class PythonSource:
                     for alias in node.names:
                         self._names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         return self._names
+
+
+def order_faults(path: str, what: str, waits: Iterable[tuple[Node, Sequence[Node]]]) -> Iterator[Problem]:
+    """What an engine refuses in a list of jobs, each given by its name and the names it waits for: a name that two
+    share, and one that nobody has. Jobs that wait for each other are edges of the graph, and found there.
+    """
+    listed = list(waits)
+    lines: dict[str, int] = {}
+    for name, _ in listed:
+        if name.text in lines:
+            yield Problem(path, name.line, f"{what} `{name.text}` is declared at line {lines[name.text]}, too")
+        lines.setdefault(name.text, name.line)
+    for name, awaited in listed:
+        for other in awaited:
+            if other.text == name.text:
+                yield Problem(path, other.line, f"{what} `{name.text}` waits for itself")
+            elif other.text not in lines:
+                yield Problem(
+                    path, other.line, f"{what} `{name.text}` waits for `{other.text}`, which is no {what} here"
+                )
 
 
 class bounded:  # noqa: N801 # reads as a word: `with bounded(...)`
