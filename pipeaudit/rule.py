@@ -13,6 +13,7 @@ from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
+    Refit,
     Training,
     copies_across_split,
     evaluations,
@@ -89,6 +90,7 @@ __all__ = [
     "Problem",
     "Program",
     "Project",
+    "Refit",
     "Related",
     "Repository",
     "Requirement",

@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Events, Iterator, Match, Scope, Severity, handlers, is_example, rule
+from pipeaudit.rule import Confidence, Events, Iterator, Match, Rewrite, Scope, Severity, handlers, is_example, rule
 
 
 @rule(
@@ -9,6 +9,7 @@ from pipeaudit.rule import Confidence, Events, Iterator, Match, Scope, Severity,
     controls=("DEP-4", "MON-2"),
     scope=Scope.FILE,
     fixable=True,
+    unsafe_fix=True,
 )
 def call_without_timeout(events: Events) -> Iterator[Match]:
     """Another service is called with no limit on the wait.
@@ -43,4 +44,5 @@ def call_without_timeout(events: Events) -> Iterator[Match]:
                 f"`{event.short}` has no `{name}`" + (", on the way of a request" if event.id in served else ""),
                 fix=f"Pass {name}=.",
                 symbol=event.function,
+                edit=Rewrite(event.at, (("_f(*___)", f"_f(*___, {name}=10)"),), safe=False),
             )

@@ -1,4 +1,16 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Rewrite,
+    Scope,
+    Severity,
+    StageKind,
+    rule,
+)
 
 
 @rule(
@@ -63,12 +75,26 @@ def swapped_metric_arguments(events: Events) -> Iterator[Match]:
             related=_prediction_place(events, event),
             fix="Swap the two arguments.",
             symbol=event.function,
+            edit=_swap(event) if certain else None,
         )
 
 
 def _is_prediction(event: Event, port: str) -> bool:
     value = event.port("metric", port)
     return value is not None and bool(value.models) and value.output != ""
+
+
+def _swap(event: Event) -> Rewrite:
+    """The two arguments change places, whether they are named or not."""
+    truth, predicted = event.effect("metric").get("true"), event.effect("metric").get("pred")
+    return Rewrite(
+        event.at,
+        (
+            (f"_f({truth}=_a, {predicted}=_b, *___)", f"_f({truth}=_b, {predicted}=_a, *___)"),
+            (f"_f(_a, {predicted}=_b, *___)", f"_f(_b, {predicted}=_a, *___)"),
+            ("_f(_a, _b, *___)", "_f(_b, _a, *___)"),
+        ),
+    )
 
 
 def _prediction_place(events: Events, event: Event) -> tuple[Related, ...]:

@@ -1,4 +1,12 @@
-from pipeaudit.rule import Confidence, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Events, Iterator, Match, Related, Rewrite, Scope, Severity, StageKind, rule
+
+# Right for two classes, which the code does not tell.
+_FORMS = (
+    ("_f(_y, _m.predict(_x), *___)", "_f(_y, _m.predict_proba(_x)[:, 1], *___)"),
+    ("_f(_y, y_score=_m.predict(_x), *___)", "_f(_y, y_score=_m.predict_proba(_x)[:, 1], *___)"),
+    ("_f(y_true=_y, y_score=_m.predict(_x), *___)", "_f(y_true=_y, y_score=_m.predict_proba(_x)[:, 1], *___)"),
+    ("_f(y_true=_y, y_pred=_m.predict(_x), *___)", "_f(y_true=_y, y_pred=_m.predict_proba(_x)[:, 1], *___)"),
+)
 
 
 @rule(
@@ -10,6 +18,7 @@ from pipeaudit.rule import Confidence, Events, Iterator, Match, Related, Scope, 
     tier="core",
     scope=Scope.FILE,
     fixable=True,
+    unsafe_fix=True,
 )
 def ranking_metric_on_labels(events: Events) -> Iterator[Match]:
     """A metric that ranks or weighs scores gets hard labels.
@@ -64,4 +73,5 @@ def ranking_metric_on_labels(events: Events) -> Iterator[Match]:
             related=(Related(made.at, "made here"),) if made is not None and made.id != event.id else (),
             fix="Pass predict_proba(X)[:, 1] or decision_function(X).",
             symbol=event.function,
+            edit=Rewrite(event.at, _FORMS, safe=False),
         )

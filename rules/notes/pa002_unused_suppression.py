@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Iterator, Match, Project, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Iterator, Match, Project, Scope, Severity, StageKind, Withdrawal, rule
 
 
 @rule(
@@ -33,4 +33,9 @@ def unused_suppression(project: Project) -> Iterator[Match]:
     """
     for suppression in project.suppressions:
         for code in suppression.unused:
-            yield Match(suppression.at, f"`{code}` is ignored here, but finds nothing", fix="Remove the code.")
+            yield Match(
+                suppression.at,
+                f"`{code}` is ignored here, but finds nothing",
+                fix="Remove the code.",
+                edit=Withdrawal(suppression.at, code),
+            )

@@ -3,7 +3,9 @@ from pipeaudit.rule import (
     Events,
     Iterator,
     Match,
+    Refit,
     Related,
+    Rewrite,
     Scope,
     Severity,
     StageKind,
@@ -20,6 +22,7 @@ from pipeaudit.rule import (
     controls=("TRN-4", "PRP-1", "PRP-2", "TRB-1", "TRB-2"),
     tier="core",
     scope=Scope.FILE,
+    fixable=True,
 )
 def test_refit(events: Events) -> Iterator[Match]:
     """A transformer is fitted again on the rows that are to be judged.
@@ -72,4 +75,13 @@ def test_refit(events: Events) -> Iterator[Match]:
             ),
             fix="Use transform here: the statistics of the training rows hold for the test rows too.",
             symbol=refit.again.function,
+            edit=_edit(refit),
         )
+
+
+def _edit(refit: Refit) -> Rewrite | None:
+    """Safe where the same object was fitted before, in the same run of the same code."""
+    first, again = refit.first, refit.again
+    if not refit.strong or first.conditional or first.function != again.function:
+        return None
+    return Rewrite(again.at, (("_t.fit_transform(_x)", "_t.transform(_x)"),))

@@ -23,7 +23,6 @@ _TABLES = ("pandas.DataFrame", "numpy.ndarray", "polars.DataFrame")
     stage=StageKind.PREPROCESSING,
     controls=("PRP-2",),
     scope=Scope.FILE,
-    fixable=True,
 )
 def unscaled_sensitive_model(events: Events) -> Iterator[Match]:
     """A model that compares distances or penalises weights is fitted on features that were never scaled.

@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Events, Iterator, Match, Scope, Severity, rule
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Rewrite, Scope, Severity, rule
 
 _SINGLETONS = ("pandas.NA", "pandas.NaT", "numpy.NaT")
 
@@ -66,4 +66,21 @@ def nan_equality(events: Events) -> Iterator[Match]:
                 f"comparing with `{written}` by `{event.name}` is {never}: NaN equals nothing, itself included",
                 fix="Use isna()/notna(), numpy.isnan or math.isnan.",
                 symbol=event.function,
+                edit=_edit(event, operands),
             )
+
+
+def _edit(event: Event, operands: tuple[object, ...]) -> Rewrite | None:
+    """The question that was meant, where the other side is known to have a method for it, or NumPy is at hand."""
+    if event.name not in ("==", "!=") or len(operands) != 2:
+        return None
+    at = 0 if operands[0] else 1
+    nan, other = event.arguments[str(at)], event.arguments[str(1 - at)]
+    before = f"_n {event.name} _x" if at == 0 else f"_x {event.name} _n"
+    if other.is_a("pandas.DataFrame", "pandas.Series"):
+        return Rewrite(event.at, ((before, "_x.isna()" if event.name == "==" else "_x.notna()"),))
+    module, _, name = nan.name.rpartition(".")
+    if other.is_a("numpy.ndarray") and name.lower() == "nan" and module in ("np", "numpy"):
+        after = f"{module}.isnan(_x)"
+        return Rewrite(event.at, ((before, after if event.name == "==" else f"~{after}"),))
+    return None

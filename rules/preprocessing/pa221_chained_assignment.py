@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Events, Iterator, Match, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Rewrite, Scope, Severity, StageKind, rule
 
 
 @rule(
@@ -56,6 +56,7 @@ def chained_assignment(events: Events) -> Iterator[Match]:
                 f"assigning through `{text}` may write into a copy: the frame keeps its values",
                 fix="Write it as one frame.loc[rows, column] = value.",
                 symbol=event.function,
+                edit=_edit(event),
             )
     for event in events.of("chained-read"):
         yield Match(
@@ -66,3 +67,17 @@ def chained_assignment(events: Events) -> Iterator[Match]:
             fix="Read it as one frame.loc[rows, column].",
             symbol=event.function,
         )
+
+
+def _edit(event: Event) -> Rewrite | None:
+    """One step for two, where it is plain which of them are the rows and which is the column."""
+    index = event.argument("index")
+    first, is_loc = event.detail.get("first"), event.detail.get("loc") is True
+    if index is None:
+        return None
+    if first == "mask" and isinstance(index.constant, str):
+        forms = (("_f.loc[_r][_c]", "_f.loc[_r, _c]"),) if is_loc else (("_f[_r][_c]", "_f.loc[_r, _c]"),)
+        return Rewrite(event.at, forms)
+    if first == "column" and not is_loc and index.is_a("pandas.Series"):
+        return Rewrite(event.at, (("_f[_c][_r]", "_f.loc[_r, _c]"),))
+    return None

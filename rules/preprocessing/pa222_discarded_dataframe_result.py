@@ -1,4 +1,16 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, Snapshot, StageKind, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Rewrite,
+    Scope,
+    Severity,
+    Snapshot,
+    StageKind,
+    rule,
+)
 
 _CHANGES = frozenset(
     {"transform", "filter", "join", "impute", "encode", "resample", "scale", "reduce", "tokenize", "augment"}
@@ -15,6 +27,7 @@ _ROWS = frozenset({"same", "permute", "subset", "superset", "dup", "unknown"})
     tier="core",
     scope=Scope.FILE,
     fixable=True,
+    unsafe_fix=True,
 )
 def discarded_dataframe_result(events: Events) -> Iterator[Match]:
     """A call that gives back a changed frame or array stands alone, and its result is lost.
@@ -56,7 +69,15 @@ def discarded_dataframe_result(events: Events) -> Iterator[Match]:
                 if event.receiver
                 else "Assign the result.",
                 symbol=event.function,
+                edit=_assignment(event),
             )
+
+
+def _assignment(event: Event) -> Rewrite | None:
+    """What was meant by most who wrote it; a call at the end of a chain was made for something else."""
+    if event.receiver is None or _ends_a_chain(event):
+        return None
+    return Rewrite(event.at, (("_o._m(*___)", "_o = _o._m(*___)"),), safe=False)
 
 
 def _is_pure(event: Event) -> bool:

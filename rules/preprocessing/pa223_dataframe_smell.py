@@ -1,6 +1,6 @@
 import re
 
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Rewrite, Scope, Severity, StageKind, rule
 
 _ROW_BY_ROW = (".iterrows", ".itertuples")
 
@@ -56,7 +56,8 @@ def dataframe_smell(events: Events) -> Iterator[Match]:
         found = _kind(event)
         if found is not None:
             kind, message, fix = found
-            yield Match(event.at, message, kind=kind, fix=fix, symbol=event.function)
+            edit = Rewrite(event.at, (("_x.values", "_x.to_numpy()"),)) if kind == "values-attribute" else None
+            yield Match(event.at, message, kind=kind, fix=fix, symbol=event.function, edit=edit)
         if "store" in event.roles and loops:
             yield from _written(event, loops)
 

@@ -1,4 +1,17 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, rule
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Rewrite, Scope, Severity, rule
+
+# A file that does name Python objects can't be loaded any more; that is the point, and a change.
+_FORMS = tuple(
+    (f"_y.{before}", f"_y.safe_load{every}(_f)")
+    for every in ("", "_all")
+    for before in (
+        f"load{every}(_f)",
+        f"load{every}(_f, _l)",
+        f"load{every}(_f, Loader=_l)",
+        f"full_load{every}(_f)",
+        f"unsafe_load{every}(_f)",
+    )
+)
 
 
 @rule(
@@ -9,6 +22,7 @@ from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Se
     controls=("TRN-2",),
     scope=Scope.FILE,
     fixable=True,
+    unsafe_fix=True,
     security_severity="7.0",
 )
 def unsafe_yaml_load(events: Events) -> Iterator[Match]:
@@ -56,6 +70,7 @@ def unsafe_yaml_load(events: Events) -> Iterator[Match]:
             severity=Severity.WARNING if full else None,
             fix="Use yaml.safe_load.",
             symbol=event.function,
+            edit=Rewrite(event.at, _FORMS, safe=False),
         )
 
 

@@ -22,7 +22,6 @@ from pipeaudit.rule import (
     tier="pack:repro",
     kinds=("dataloader-workers", "cudnn-benchmark", "no-deterministic-algorithms", "hash-order", "unsorted-listing"),
     scope=Scope.FILE,
-    fixable=True,
 )
 def partial_determinism(events: Events) -> Iterator[Match]:
     """Seeds are set, and something else still makes each run another one.

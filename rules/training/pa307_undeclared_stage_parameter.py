@@ -1,6 +1,7 @@
-from posixpath import join, normpath
+from posixpath import join, normpath, relpath
 
 from pipeaudit.rule import (
+    Addition,
     Confidence,
     ConfigNode,
     ConfigRead,
@@ -119,7 +120,19 @@ def _undeclared(project: Project, node: Node, stage: Stage) -> Iterator[Match]:
             related=tuple(Related(read.event.at, f"`{name}` is read here") for name, read in reads.items()),
             fix=f"Add to `params`: {', '.join(reads)}.",
             symbol=stage.name,
+            edit=_addition(project, stage, file, tuple(reads)) if sure else None,
         )
+
+
+def _addition(project: Project, stage: Stage, file: str, names: tuple[str, ...]) -> Addition | None:
+    """The keys in the stage's own list; not where one list serves many stages, of which others may not read them."""
+    body = _body(project, stage)
+    folder = stage.runs[0].folder or "."
+    name = relpath(file, folder)
+    many = stage.key.partition("@")[2] or any("*" in part or "{}" in part for part in names)
+    if many or not body.is_mapping or name.startswith(".."):
+        return None
+    return Addition(stage.at, ("params",), names, "" if name == "params.yaml" else name)
 
 
 def _leaves(reads: list[ConfigRead], program: str) -> Iterator[ConfigRead]:

@@ -1,7 +1,8 @@
 import re
-from posixpath import basename, dirname, join, normpath
+from posixpath import basename, dirname, join, normpath, relpath
 
 from pipeaudit.rule import (
+    Addition,
     Confidence,
     Edge,
     Events,
@@ -132,7 +133,16 @@ def _listed(stage: Stage, found: list[tuple[str, Edge]], kind: str, verb: str, w
             related=tuple(Related(edge.at, f"{verb} `{name}`") for name, edge in found if edge.at is not None),
             fix=f"Add to `{where}`: {', '.join(names)}.",
             symbol=stage.name,
+            edit=_addition(stage, names) if kind == "dep" else None,
         )
+
+
+def _addition(stage: Stage, names: list[str]) -> Addition | None:
+    """More dependencies for a DVC stage, which can only run it more often; not for one of many that share a list."""
+    if stage.system != "dvc" or "@" in stage.key:
+        return None
+    folder = stage.runs[0].folder or "."
+    return Addition(stage.at, ("deps",), tuple(relpath(name, folder) for name in names))
 
 
 def _scripts(project: Project, node: Node, stage: Stage) -> Iterator[Match]:
@@ -150,6 +160,7 @@ def _scripts(project: Project, node: Node, stage: Stage) -> Iterator[Match]:
             confidence=Confidence.MEDIUM,
             fix=f"Add to `deps`: {', '.join(missing)}.",
             symbol=stage.name,
+            edit=_addition(stage, missing),
         )
 
 

@@ -1,8 +1,23 @@
 import re
 
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Rewrite,
+    Scope,
+    Severity,
+    StageKind,
+    rule,
+)
 
 _DETACHED = re.compile(r"\.item\(|\.detach\(|\.data\b|float\(|\.numpy\(|\.tolist\(|\.cpu\(\)\.numpy|int\(")
+
+# What is detached is a tensor still, so it suits whatever is done with it later.
+_FORMS = (("_t += _v", "_t += _v.detach()"), ("_l.append(_v)", "_l.append(_v.detach())"))
 
 
 @rule(
@@ -68,8 +83,9 @@ def graph_retained(events: Events) -> Iterator[Match]:
             f"`{value.name}` is kept over the rounds of the loop with its whole graph",
             confidence=Confidence.HIGH if value.is_a("torch.Tensor") else Confidence.MEDIUM,
             related=(Related(loss.at, "already propagated back"),),
-            fix=f"Use {value.name}.item().",
+            fix=f"Use {value.name}.item(), or {value.name}.detach() where a tensor is needed.",
             symbol=event.function,
+            edit=Rewrite(event.at, _FORMS),
         )
 
 

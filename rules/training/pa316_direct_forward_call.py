@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Events, Iterator, Match, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Events, Iterator, Match, Rewrite, Scope, Severity, StageKind, rule
 
 
 @rule(
@@ -51,4 +51,5 @@ def direct_forward_call(events: Events) -> Iterator[Match]:
             f"`{name}.forward(...)` skips the hooks that `{name}(...)` runs",
             fix=f"Call {name}(...).",
             symbol=event.function,
+            edit=Rewrite(event.at, (("_m.forward(*___)", "_m(*___)"),)),
         )

@@ -1,6 +1,18 @@
 import re
 
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, Snapshot, StageKind, rule
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Rewrite,
+    Scope,
+    Severity,
+    Snapshot,
+    StageKind,
+    rule,
+)
 
 _TENSORS = ("torch.", "tensorflow.", "keras.", "jax.")
 _GROWS = frozenset({"concat", "concatenate", "cat", "stack", "vstack", "hstack"})
@@ -60,7 +72,10 @@ def tensor_smell(events: Events) -> Iterator[Match]:
         found = _kind(events, event, cleared)
         if found is not None:
             kind, message, fix = found
-            yield Match(event.at, message, kind=kind, confidence=Confidence.MEDIUM, fix=fix, symbol=event.function)
+            edit = _product(events, event) if kind == "np-dot-matmul" else None
+            yield Match(
+                event.at, message, kind=kind, confidence=Confidence.MEDIUM, fix=fix, symbol=event.function, edit=edit
+            )
 
 
 def _kind(events: Events, event: Event, cleared: set[int]) -> tuple[str, str, str] | None:
@@ -80,7 +95,7 @@ def _kind(events: Events, event: Event, cleared: set[int]) -> tuple[str, str, st
     if event.loops and event.short in _GROWS and name.startswith(_TENSORS) and _grows(event):
         return "tensor-array", "the tensor is copied in each round of the loop", "Collect in a list or a TensorArray."
     if name == "numpy.dot" and all(_is_matrix(events, value) for value in list(event.arguments.values())[:2]):
-        return "np-dot-matmul", "`numpy.dot` multiplies two matrices", "Write a @ b."
+        return "np-dot-matmul", "`numpy.dot` multiplies two matrices", "Write a @ b, or numpy.matmul(a, b) for lists."
     if event.loops and _is_keras_model(event) and not any(loop in cleared for loop in event.loops):
         return "models-in-loop", "each round builds a model, and none is freed", "Call clear_session() in the loop."
     if "accumulate_element" in event.roles:
@@ -103,6 +118,14 @@ def _grows(event: Event) -> bool:
         value.name[:1] in "[(" and re.search(rf"\b{re.escape(into)}\b", value.name)
         for value in event.arguments.values()
     )
+
+
+def _product(events: Events, event: Event) -> Rewrite:
+    """The operator for arrays; lists of lists have none, and `matmul` takes both."""
+    made = [events.with_id(value.produced) for value in list(event.arguments.values())[:2]]
+    if all(call is not None and call.name in ("numpy.array", "numpy.asarray") for call in made):
+        return Rewrite(event.at, (("_f(_a, _b)", "_a @ _b"),))
+    return Rewrite(event.at, (("_n.dot(_a, _b)", "_n.matmul(_a, _b)"),))
 
 
 def _is_matrix(events: Events, value: Snapshot) -> bool:
