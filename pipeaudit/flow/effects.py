@@ -183,9 +183,17 @@ def _reads(call: Call, effect: Mapping[str, Any]) -> None:
         return
     if "config_load" in call.entry.roles:
         return
-    call.result.rows = origin(call.machine, source, call.event)
+    call.result.rows = _named_part(call, origin(call.machine, source, call.event))
     if call.result.is_a(indexing.FRAME) and not {"usecols", "columns", "names", "index_col"} & call.ports.keys():
         call.result.lost = frozenset()
+
+
+def _named_part(call: Call, rows: frozenset[int]) -> frozenset[int]:
+    """Those that `subset="training"` or `"validation"` picks out of rows that each call divides alike."""
+    part = call.ports.get("subset")
+    if part is None or part.constant not in ("training", "validation"):
+        return rows
+    return indexing.subset(call.machine, rows, f"mask|subset == {part.constant}|0")
 
 
 def origin(machine: Interpreter, source: str, event: int) -> frozenset[int]:
@@ -249,7 +257,7 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
     if kind == "reduce":
         _reduce(call, effect, flowed)
         return
-    rows = _changed_rows(call, kind, rows, sources, call.ports_of(effect.get("from", ["self"])))
+    rows = _named_part(call, _changed_rows(call, kind, rows, sources, call.ports_of(effect.get("from", ["self"]))))
     learned = flowed.learned
     what = effect.get("learn")
     if what and effect.get("mix") in ("all", "group") and not effect.get("benign"):
@@ -275,7 +283,21 @@ def _derive(call: Call, effect: Mapping[str, Any]) -> None:
         value.metrics = flowed.metrics
         value.output = str(effect["output"]) if flowed.output and "output" in effect else value.output or flowed.output
         value.constant = MISSING
+    if kind == "same":
+        _keep_apart(call, target)
     _keep_columns(call, target, learned, flowed, kind)
+
+
+def _keep_apart(call: Call, target: Value) -> None:
+    """A call that gives back each of what it was given (`left.align(right)`) does not mix their rows."""
+    given = call.entry.returns
+    if not isinstance(given, list | tuple) or target.elements is None:
+        return
+    for place, name in enumerate(given):
+        source = call.port(name[4:]) if isinstance(name, str) and name.startswith("arg:") else None
+        if source is not None and place in target.elements:
+            target.elements[place].rows = source.rows
+            target.elements[place].learned = source.learned
 
 
 def _keep_parts(call: Call, target: Value, kind: str) -> None:

@@ -171,6 +171,10 @@ class Interpreter:
             note = self.events[-1].detail
             if isinstance(note, dict):
                 note["into"] = targets[0][1]
+        if value.produced == len(self.events) - 1 >= 0 and _outlives(targets[0], scope):
+            note = self.events[-1].detail
+            if isinstance(note, dict):
+                note["kept"] = True
         for target in targets:
             self.assign(target, value, scope, at)
         return False
@@ -832,6 +836,13 @@ def _nan_name(value: Value, expression: Expression) -> str:
         return "float"
     name = expression[3] if expression[0] == "attr" else expression[1] if expression[0] == "name" else ""
     return value.ref.name if isinstance(value.ref, Api) and str(name).lower() in ("nan", "na", "nat") else ""
+
+
+def _outlives(target: Expression, scope: Scope) -> bool:
+    """Whether what is assigned is there on the next call of the function as well: a global or an attribute."""
+    if target[0] == "attr":
+        return scope.parent is not None
+    return target[0] == "name" and scope.outer is not None and target[1] in scope.outer
 
 
 _ORDERED = frozenset({"<", "<=", ">", ">="})

@@ -21,13 +21,17 @@ _SUPPORTING = re.compile(
     r"(^|[/_-])(postgres(ql)?|mysql|mariadb|redis|mongo(db)?|minio|mc|nginx|traefik|envoy|haproxy|kafka|zookeeper|rabbitmq|"
     r"elasticsearch|opensearch|kibana|logstash|grafana|prometheus|alertmanager|loki|jaeger|otel\S*|busybox|alpine|curl|"
     r"adminer|pgadmin\d?|memcached|vault|consul|etcd|node-exporter|cadvisor|statsd\S*|pushgateway|jupyter\S*|"
-    r"airflow\S*|mlflow\S*|prefect\S*|localstack|weaviate|qdrant|chroma|milvus|keycloak|oauth2-proxy|registry)(:|@|$)",
+    r"airflow\S*|mlflow\S*|prefect\S*|localstack|weaviate|qdrant|chroma|milvus|keycloak|oauth2-proxy|registry|[\w.-]+-exporter|kube-state-metrics)(:|@|$)",
     re.IGNORECASE,
 )
 
 
 # Machinery of a cluster, by the names of workloads.
-_MACHINERY = re.compile(r"controller|operator|manager|webhook|exporter|(^|-)(client|db|database)(-|$)", re.IGNORECASE)
+_MACHINERY = re.compile(
+    r"controller|operator|manager|webhook|exporter|autoscaler|collector|aggregator|metrics|"
+    r"(^|-)(client|db|database|cache|queue|broker)(-|$)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

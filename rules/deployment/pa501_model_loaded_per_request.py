@@ -57,8 +57,8 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
 
     Fix: load at startup, or behind a cache.
 
-    Not seen: handlers that are made inside another function. A load behind a condition (`if model is None`) or in a
-    cached function is left alone.
+    Not seen: handlers that are made inside another function. A load behind a condition (`if model is None`), one
+    whose result is kept in a global or an attribute, and one in a cached function are left alone.
     """
     cached = {
         str(event.detail["decorates"])
@@ -69,7 +69,12 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
     }
     for handler in handlers(events):
         for event in handler.of(*_LOADS):
-            if event.conditional or event.function.rpartition(".")[2] in cached or not _is_load(event):
+            if (
+                event.conditional
+                or event.detail.get("kept")
+                or event.function.rpartition(".")[2] in cached
+                or not _is_load(event)
+            ):
                 continue
             yield Match(
                 event.at,

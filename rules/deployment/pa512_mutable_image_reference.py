@@ -103,7 +103,7 @@ def _images(project: Project) -> Iterator[tuple[Location, str]]:
     for workload in project.workloads:
         if not workload.is_for_development:
             for container in workload.containers:
-                if not _is_overlaid(project, workload.path):
+                if not _is_overlaid(project, workload.path, container.get("image").text):
                     yield container.get("image").at, container.get("image").text
     for service in project.services:
         if not service.node.get("build") and not service.is_for_development:
@@ -120,10 +120,16 @@ def _is_reference(text: str) -> bool:
     return "/" in text or ":" in text
 
 
-def _is_overlaid(project: Project, path: str) -> bool:
-    """Whether a kustomization beside it fills in the images."""
-    beside = [f"{dirname(path)}/{name}".lstrip("/") for name in ("kustomization.yaml", "kustomization.yml")]
-    return any(d.get("images") for file in beside if file in project.repository for d in project.repository.nodes(file))
+def _is_overlaid(project: Project, path: str, image: str) -> bool:
+    """Whether a kustomization beside it fills in the images, or one elsewhere this image."""
+    for file in project.repository.glob("kustomization.yaml", "kustomization.yml"):
+        for document in project.repository.nodes(file):
+            images = document.get("images")
+            if images and dirname(file) == dirname(path):
+                return True
+            if any(each.get("name").text == image for each in images.list()):
+                return True
+    return False
 
 
 def _is_built_here(project: Project, image: str) -> bool:
