@@ -172,10 +172,17 @@ def _preprocessing_leaks(events: Events) -> list[Leak]:
             continue
         if not held_out(events, pair.training, pair.evaluation):
             continue
-        for item in learned:
+        for item in _in_order(learned):
             if _leaks(events, item, pair.training, pair.evaluation):
                 _keep(events, best, item, pair.training, pair.evaluation)
     return [best[key] for key in sorted(best)]
+
+
+def _in_order(learned: frozenset[Learned]) -> list[Learned]:
+    """One statistic may stand there in two kinds; the first is told, and has to be the same on each run."""
+    return sorted(
+        learned, key=lambda item: (item.event, item.what, item.supervised, not item.strong, sorted(item.rows))
+    )
 
 
 def _leaks(events: Events, item: Learned, training: Training, evaluation: Evaluation) -> bool:
@@ -222,7 +229,7 @@ def _internal_leaks(events: Events) -> list[Leak]:
         detail = evaluation.event.detail["internal_split"]
         assert isinstance(detail, dict)
         data = evaluation.event.arguments.get(str(detail.get("of"))) or Snapshot()
-        for item in data.learned:
+        for item in _in_order(data.learned):
             if item.what != "resampling" and events.rows.overlap(item.rows, evaluation.rows):
                 made = Training(evaluation.event, evaluation.models, evaluation.rows, data)
                 _keep(
@@ -403,8 +410,12 @@ def _is_cut(events: Events, rows: frozenset[int]) -> bool:
 
 
 def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
-    """Whether the other judging rows come from the same data, apart from these and from what was trained on."""
+    """Whether the other judging rows are apart from these and from what was trained on: of the same data, or measured."""
     judging = other.evaluation.rows
+    if other.evaluation.how in ("metric", "score", "loss") and not any(
+        events.rows.overlap(judging, side) for side in (rows, other.training.rows)
+    ):
+        return True
     same_data = bool(events.rows.origins(judging) & events.rows.origins(rows))
     return same_data and events.rows.disjoint(judging, rows) and events.rows.disjoint(judging, other.training.rows)
 
@@ -436,16 +447,20 @@ def steered_by_test(events: Events) -> list[Steered]:
             for r in reports
             if events.rows.overlap(r.rows, pair.evaluation.rows) and not events.rows.within(r.rows, pair.training.rows)
         ]
-        clean = [
-            r
-            for r in reports
-            if events.rows.disjoint(r.rows, pair.evaluation.rows) and events.rows.disjoint(r.rows, pair.training.rows)
-        ]
+        clean = [r for r in reports if _is_other(events, r, pair)]
         if on_same and not clean:
             report = min(on_same, key=lambda r: (_RANK[r.how], r.event.id))
             strong = pair.training.event.strong and report.event.strong
             found.append(Steered(pair.training, report, stops if isinstance(stops, bool) else None, strong))
     return found
+
+
+def _is_other(events: Events, report: Evaluation, steered: Judged) -> bool:
+    """Whether a report is on rows that neither train nor steer: parts certainly apart, or other data with its truth."""
+    sides = (steered.evaluation.rows, steered.training.rows)
+    if all(events.rows.disjoint(report.rows, side) for side in sides):
+        return True
+    return report.how in ("metric", "score", "loss") and not any(events.rows.overlap(report.rows, s) for s in sides)
 
 
 def _varies_in_loop(events: Events, pair: Judged) -> bool:

@@ -1,5 +1,8 @@
+import re
+
 from pipeaudit.rule import (
     Confidence,
+    Event,
     Events,
     Iterator,
     Match,
@@ -10,6 +13,8 @@ from pipeaudit.rule import (
     rule,
     steered_by_test,
 )
+
+_VALIDATION = re.compile(r"(^|[._])(val|valid|validation|dev|oof)([._]|\b)", re.IGNORECASE)
 
 
 @rule(
@@ -55,22 +60,34 @@ def early_stopping_on_test(events: Events) -> Iterator[Match]:
 
     Fix: take a validation part out of the training rows and watch that.
 
-    Not seen: a stop by hand between two runs. Test rows that are only logged during training are a note.
+    Not seen: a stop by hand between two runs. Test rows that are only logged during training are a note; rows that
+    the program itself calls validation rows are a warning: their score is too good, though nobody calls it the test.
 
     Source: Kapoor and Narayanan, leakage L1.1; Yang et al., ASE 2022.
     """
     for steered in steered_by_test(events):
-        event = steered.training.event
+        event, report = steered.training.event, steered.report
+        measured = report.how != "predict"
+        does = "report the result" if measured else "it then predicts"
         if steered.stops:
-            says, severity = "training stops, or keeps its best, by rows that report the result", None
+            says = f"training stops, or keeps its best, by rows that {does}"
+            severity = None if measured and not _is_validation(report.event) else Severity.WARNING
         else:
-            says, severity = "training is watched on the rows that report the result", Severity.NOTE
+            says, severity = f"training is watched on the rows that {does}", Severity.NOTE
         yield Match(
             event.at,
-            f"{says} at {steered.report.event.at.spoken}",
-            confidence=Confidence.HIGH if steered.strong and steered.stops is not None else Confidence.MEDIUM,
+            f"{says} at {report.event.at.spoken}",
+            confidence=Confidence.HIGH
+            if steered.strong and measured and steered.stops is not None
+            else Confidence.MEDIUM,
             severity=severity,
-            related=(Related(steered.report.event.at, "reported on the same rows"),),
+            related=(Related(report.event.at, "reported on the same rows" if measured else "predicts the same rows"),),
             fix="Take a validation part out of the training rows, and watch that.",
             symbol=event.function,
         )
+
+
+def _is_validation(report: Event) -> bool:
+    """Whether the program calls these rows validation rows."""
+    given = (report.port("metric", "true"), report.port("score", "X"), report.port("score", "data"))
+    return any(value is not None and _VALIDATION.search(value.name) for value in given)
