@@ -1,8 +1,22 @@
 import math
 import re
+from bisect import bisect_right
 from collections import Counter
+from itertools import accumulate
 
-from pipeaudit.rule import Confidence, Iterator, Location, Match, Project, Repository, Scope, Severity, is_test, rule
+from pipeaudit.rule import (
+    Callable,
+    Confidence,
+    Iterator,
+    Location,
+    Match,
+    Project,
+    Repository,
+    Scope,
+    Severity,
+    is_test,
+    rule,
+)
 
 # What each provider's keys look like; a fixed prefix and a bounded run behind it, so that matching stays linear.
 _KEYS = {
@@ -35,10 +49,15 @@ _KEYS = {
 _TOKEN = re.compile("|".join(f"(?P<{group}>{pattern})" for group, (_, pattern) in _KEYS.items()))
 # One of these stands in every text that one of the patterns fits: looking for plain words is many times quicker.
 _MARKS = tuple(
-    """AKIA ASIA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- hf_ sk-ant- sk-proj- T3BlbkFJ AIza xox hooks.slack.com
-    k_live_ SG. AccountKey= dapi pypi-AgE npm_ dckr_pat_ eyJhcGlfYWRkcmVzcyI6 PRIVATE""".split()
+    """AKIA ASIA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- hf_ sk-ant- sk-proj- T3BlbkFJ AIza xox https://hooks.slack.com
+    k_live_ SG. AccountKey= dapi pypi-AgE npm_ dckr_pat_ eyJhcGlfYWRkcmVzcyI6 -----BEGIN""".split()
 )
-_STEMS = ("passw", "passphrase", "secret", "token", "key", "connection")
+_BEFORE_MARK = 40  # how far before a mark its key may begin
+# One of these ends every name that the patterns below take: looking for plain words is many times quicker.
+_ENDS = tuple(
+    """password passwd passphrase secret token secretkey secret_key accesskey access_key accountkey account_key apikey
+    api_key privatekey private_key connectionstring connection_string""".split()
+)
 
 _TELLING = (
     r"(?:[A-Za-z0-9]+[_.-]){0,5}(?:password|passwd|passphrase|secret|secret_?key|secret_?access_?key|access_?key|account_?key"
@@ -147,48 +166,82 @@ def _may_hold(path: str) -> bool:
 
 def _in_file(repository: Repository, path: str) -> Iterator[Match]:
     if path.endswith(".ipynb"):
-        notebook = repository.notebook(path)
-        for cell in notebook.cells if notebook is not None else ():
-            if cell.kind == "code":
-                yield from _in_text(path, cell.source, cell.index, _NAMED)
-            for output in cell.output_texts:
-                for _, what in _tokens(output):
-                    yield _match(
-                        Location(path, 1, cell=cell.index), f"the cell's output shows a {what}", Confidence.HIGH
-                    )
+        yield from _in_notebook(repository, path)
         return
     data = repository.data(path)
     if data is None or len(data) > _LARGEST:
         return
     forms = (_NAMED,) if path.lower().endswith(_CODE) else (_PLAIN, _PAIR, _STORE)
-    yield from _in_text(path, data.decode("utf-8-sig", "replace"), None, *forms)
+    text = data.decode("utf-8-sig", "replace")
+    yield from _in_text(text, lambda offset: Location(path, text.count("\n", 0, offset) + 1), *forms)
 
 
-def _in_text(path: str, text: str, cell: int | None, *forms: re.Pattern[str]) -> Iterator[Match]:
-    lines: set[int] = set()
+def _in_notebook(repository: Repository, path: str) -> Iterator[Match]:
+    """All cells as one text, which is looked through once."""
+    notebook = repository.notebook(path)
+    cells = [cell for cell in notebook.cells if cell.kind == "code"] if notebook is not None else []
+    text = _BETWEEN.join(cell.source for cell in cells)
+    starts = list(accumulate((len(cell.source) + len(_BETWEEN) for cell in cells), initial=0))
 
     def at(offset: int) -> Location:
-        return Location(path, text.count("\n", 0, offset) + 1, cell=cell)
+        number = bisect_right(starts, offset) - 1
+        return Location(path, text.count("\n", starts[number], offset) + 1, cell=cells[number].index)
 
+    yield from _in_text(text, at, _NAMED)
+    shown = [(cell, output) for cell in cells for output in cell.output_texts]
+    if _may_show_token(_BETWEEN.join(output for _, output in shown)):
+        for cell, output in shown:
+            for _, what in _tokens(output):
+                place = Location(path, 1, cell=cell.index)
+                yield _match(place, f"the cell's output shows a {what}", Confidence.HIGH)
+
+
+_BETWEEN = "\n\0\n"  # no pattern reaches over it
+
+
+def _in_text(text: str, at: Callable[[int], Location], *forms: re.Pattern[str]) -> Iterator[Match]:
+    places: set[tuple[int | None, int]] = set()
     for offset, what in _tokens(text):
         place = at(offset)
-        lines.add(place.line)
+        places.add((place.cell, place.line))
         yield _match(place, f"a {what} is written here", Confidence.HIGH)
-    for found in _URI.finditer(text) if "://" in text else ():
+    for found in _near(_URI, text, "://"):
         place = at(found.start())
-        if place.line not in lines and _is_password(found["value"]) and found["value"].lower() != found["user"].lower():
-            lines.add(place.line)
+        if (
+            (place.cell, place.line) not in places
+            and _is_password(found["value"])
+            and found["value"].lower() != found["user"].lower()
+        ):
+            places.add((place.cell, place.line))
             local = found["host"].startswith(("localhost", "127.", "0.")) or "." not in found["host"]
             sure = Confidence.MEDIUM if local else Confidence.HIGH
             yield _match(place, f"the {found['name']} address holds a password", sure)
-    lowered = text.lower()
-    for form in forms if any(stem in lowered for stem in _STEMS) else ():
-        for found in form.finditer(text):
+    spans = _spans(text)
+    for form in forms:
+        for found in (found for start, end in spans for found in form.finditer(text, start, end)):
             place = at(found.start("value"))
             confidence = _confidence(found["name"], found["value"], form is not _NAMED)
-            if place.line not in lines and confidence is not None:
-                lines.add(place.line)
+            if (place.cell, place.line) not in places and confidence is not None:
+                places.add((place.cell, place.line))
                 yield _match(place, f"`{found['name']}` is set to a literal value", confidence)
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """The lines that may name a credential, each with the two after it; those that touch are one."""
+    found: list[tuple[int, int]] = []
+    for end in _name_ends(text.lower()):
+        start = text.rfind("\n", 0, end) + 1
+        for _ in range(3):
+            end = text.find("\n", end) + 1 or len(text)
+        if found and start < found[-1][1]:
+            start = found.pop()[0]
+        found.append((start, end))
+    return found
+
+
+def _name_ends(lowered: str) -> list[int]:
+    ends = {at + len(word) for word in _ENDS for at in _places(lowered, word)}
+    return sorted(end for end in ends if not (lowered[end : end + 1].isalnum() or lowered[end : end + 1] == "_"))
 
 
 def _match(at: Location, message: str, confidence: Confidence) -> Match:
@@ -197,17 +250,40 @@ def _match(at: Location, message: str, confidence: Confidence) -> Match:
     )
 
 
+def _may_show_token(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
+
+
 def _tokens(text: str) -> Iterator[tuple[int, str]]:
     """Keys in a provider's own form."""
-    if not any(mark in text for mark in _MARKS):
-        return
-    for found in _TOKEN.finditer(text):
+    for found in _near(_TOKEN, text, *_MARKS):
         group = found.lastgroup or ""
         body = found[0] if group == "private" else found[0][4:]
         if group == "private" or (
             _entropy(body) > 3 and not re.search(r"example|x{4,}|\*{3,}|(.)\1{5,}", body, re.IGNORECASE)
         ):
             yield found.start(), _KEYS[group][0]
+
+
+def _near(pattern: re.Pattern[str], text: str, *marks: str) -> Iterator[re.Match[str]]:
+    """What a pattern finds around plain marks, one of which stands in the first word of all that it fits."""
+    end = 0
+    for place in sorted(place for mark in marks for place in _places(text, mark)):
+        start = place
+        while start > max(end, place - _BEFORE_MARK) and (text[start - 1].isalnum() or text[start - 1] in "+-_"):
+            start -= 1
+        for at in range(start, place + 1) if place >= end else ():
+            if found := pattern.match(text, at):
+                end = found.end()
+                yield found
+                break
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
 
 
 def _confidence(name: str, value: str, in_settings: bool) -> Confidence | None:
