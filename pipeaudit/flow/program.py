@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from pipeaudit.apis import Knowledge
 from pipeaudit.flow.calls import instance
-from pipeaudit.flow.events import Events
+from pipeaudit.flow.events import Events, is_test
 from pipeaudit.flow.imports import names_of
 from pipeaudit.flow.interpret import Interpreter, OutOfSteps
 from pipeaudit.flow.rows import Rows
@@ -19,6 +19,7 @@ from pipeaudit.read.python import Function, PythonFacts
 
 STEPS = 2_000_000
 _DEEPEST_ALONE = 4  # a function that nobody calls is run with unknown arguments: what lies deep below says little
+_DEEPEST_TEST = 1  # what a test calls says what is tested; what happens inside is that code's own program
 
 
 class Modules:
@@ -152,7 +153,7 @@ class Runner:
         module = machine.module
         assert module is not None
         assert module.scope is not None
-        machine.deepest = _DEEPEST_ALONE
+        machine.deepest = _DEEPEST_TEST if is_test(module.path) else _DEEPEST_ALONE
         try:
             for function, closure, owner in _definitions(module.scope, module.path):
                 if function in self.entered_elsewhere or function in machine.entered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pipeaudit.read.document import Content, Document, Fence, Inline, Line, Link, assemble
 
@@ -36,10 +37,15 @@ def parse(path: str, data: bytes) -> Document:
 
 def parse_text(path: str, text: str, cell: int | None = None) -> Document:
     """Markdown text, such as a notebook's cell."""
+    contents, lines, front_matter = _contents(text)
+    return assemble(path, contents, lines, front_matter, cell)
+
+
+@lru_cache(maxsize=20_000)  # the notebooks of a repository have many cells in common: licences, how to set up
+def _contents(text: str) -> tuple[list[Content], tuple[str, ...], str]:
     lines = tuple(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     front_matter, start = _front_matter(lines)
-    reader = _Reader(_without_comments(lines), start)
-    return assemble(path, reader.contents(), lines, front_matter, cell)
+    return _Reader(_without_comments(lines), start).contents(), lines, front_matter
 
 
 def plain_title(text: str) -> str:
