@@ -25,6 +25,7 @@ from pipeaudit.flow.leakage import (
     refits,
     steered_by_test,
     test_reuse,
+    together,
     trainings,
 )
 from pipeaudit.flow.requests import Handler, handlers, is_from_request
@@ -136,6 +137,7 @@ __all__ = [
     "same_file",
     "steered_by_test",
     "test_reuse",
+    "together",
     "trainings",
     "unseeded_domains",
 ]

@@ -7,7 +7,7 @@ The leak predicate of Yang et al. (ASE 2022), over row sets instead of names: a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeaudit.flow.events import Event, Events, Learned, Snapshot
@@ -49,10 +49,30 @@ class Leak:
     @property
     def learner(self) -> str:
         """What learned, as it is written: a transformer, or a statistic (`frame.mean()`)."""
-        if "fit_rows" in self.fit.detail:
+        if self.is_transformer:
             return self.fit.subject
         receiver = self.fit.receiver.name if self.fit.receiver is not None else ""
         return f"{receiver}.{self.fit.short}()" if receiver else f"{self.fit.short}()"
+
+    @property
+    def is_transformer(self) -> bool:
+        """Whether an object learned, and not a statistic that is written out (`frame.mean()`)."""
+        return "fit_rows" in self.fit.detail
+
+    @property
+    def is_aggregate(self) -> bool:
+        """Whether it is a figure for each group: of rows that may all lie on one side of a split."""
+        return "GroupBy" in self.fit.name or self.fit.short in ("crosstab", "pivot_table", "value_counts")
+
+
+def together(found: Iterable[Leak]) -> list[tuple[Leak, ...]]:
+    """Leaks that are one mistake: statistics of one kind, written out before the same evaluation."""
+    groups: dict[object, list[Leak]] = {}
+    for leak in found:
+        one = (leak.learned.what, leak.evaluation.event.id, leak.fit.function, leak.fit.at.path, leak.strong)
+        key = leak.fit.id if leak.is_transformer else (*one, leak.is_aggregate, leak.inside_train)
+        groups.setdefault(key, []).append(leak)
+    return [tuple(group) for group in groups.values()]
 
 
 def _tuple(value: object) -> tuple[int, ...]:
@@ -410,7 +430,7 @@ def _is_cut(events: Events, rows: frozenset[int]) -> bool:
 
 
 def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
-    """Whether the other judging rows are apart from these and from what was trained on: of the same data, or measured."""
+    """Whether the other judging rows are apart from these and from the training rows: of the same data, or measured."""
     judging = other.evaluation.rows
     if other.evaluation.how in ("metric", "score", "loss") and not any(
         events.rows.overlap(judging, side) for side in (rows, other.training.rows)

@@ -31,6 +31,10 @@ class Location:
         """How a message names it to people: `line 12`, `cell 4, line 2`."""
         return f"line {self.line}" if self.cell is None else f"cell {self.cell + 1}, line {self.line}"
 
+    def seen_from(self, here: Location) -> str:
+        """How a message that stands at `here` names it: with its file, where that is another one."""
+        return self.spoken if self.path == here.path else f"{self.spoken} of `{self.path}`"
+
     def __str__(self) -> str:
         cell = "" if self.cell is None else f":cell {self.cell + 1}"
         return f"{self.path}{cell}:{self.line}"

@@ -59,8 +59,8 @@ def train_test_overlap(events: Events) -> Iterator[Match]:
         strong = pair.training.event.strong and pair.evaluation.event.strong and pair.evaluation.how != "predict"
         yield Match(
             pair.evaluation.event.at,
-            f"the model is evaluated on rows that it was trained on at {pair.training.event.at.spoken}, "
-            "and on no others",
+            "the model is evaluated on rows that it was trained on at "
+            f"{pair.training.event.at.seen_from(pair.evaluation.event.at)}, and on no others",
             confidence=Confidence.HIGH if strong else Confidence.MEDIUM,
             related=(Related(pair.training.event.at, "trained on the same rows"),),
             fix="Hold rows out before training, or use cross-validation.",

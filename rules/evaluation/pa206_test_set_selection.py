@@ -67,7 +67,8 @@ def test_set_selection(events: Events) -> Iterator[Match]:
         first = pair.evaluation.event
         yield Match(
             first.at,
-            f"the choice at {reuse.chosen.at.spoken} is made by this score, on rows that then report the result",
+            f"the choice at {reuse.chosen.at.seen_from(first.at)} is made by this score, on rows that then report "
+            "the result",
             confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
             related=(
                 Related(pair.training.event.at, "each candidate is trained here"),

@@ -77,7 +77,8 @@ def threshold_tuned_on_test(events: Events) -> Iterator[Match]:
                 told.add(choice.id)
                 yield Match(
                     choice.at,
-                    f"the threshold is chosen on the rows that `{final.short}` judges at line {final.at.line}",
+                    f"the threshold is chosen on the rows that `{final.short}` judges at "
+                    f"{final.at.seen_from(choice.at)}",
                     confidence=Confidence.MEDIUM,
                     related=(Related(final.at, "judged on the same rows"),),
                     fix="Choose the threshold on validation rows.",

@@ -9,7 +9,19 @@ from pipeaudit.rule import (
     StageKind,
     leaks,
     rule,
+    together,
 )
+
+# what a reader is told that something does, by what it learns
+_DOES = {
+    "scaling": "learns a scale from",
+    "imputation": "learns what fills gaps from",
+    "encoding": "learns codes from",
+    "vocabulary": "learns a vocabulary from",
+    "projection": "learns a projection from",
+    "discretization": "learns bins from",
+    "outlier": "learns limits from",
+}
 
 
 @rule(
@@ -56,20 +68,28 @@ def preprocessing_leakage(events: Events) -> Iterator[Match]:
 
     Fix: split first, and put the transformer into a pipeline that is fitted on the training part.
 
-    Not seen: a test set that is read from a file of its own; lists of categories (one-hot and label encoders) are
-    not counted. Severity speaks of the protocol, not of the size of the effect: that of scaling is often small.
+    Statistics of the same kind that are written one after the other are told once. A figure for each group
+    (`groupby("user").transform("mean")`) is a warning of medium confidence: a group may lie on one side whole.
+
+    Not seen: code of tests; a test set that is read from a file of its own; lists of categories (one-hot and label
+    encoders) are not counted. Severity speaks of the protocol, not of the size of the effect: that of scaling is often small.
 
     Source: Kapoor and Narayanan, leakage L1.2; Yang et al., ASE 2022.
     """
-    for leak in leaks(events, supervised=False):
-        learner = leak.learner
+    if events.is_test:
+        return
+    for leak, *others in together(leaks(events, supervised=False)):
+        does = _DOES.get(leak.learned.what, "is computed from") if leak.is_transformer else "is computed from"
+        also = f", as {len(others)} more are," if others else ""
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns ({leak.learned.what}) from rows that evaluate the model "
-            f"at {leak.evaluation.event.at.spoken}",
+            f"`{leak.learner}` {does}{also} rows that evaluate the model at "
+            f"{leak.evaluation.event.at.seen_from(leak.fit.at)}",
             kind=leak.learned.what,
-            confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
+            confidence=Confidence.HIGH if leak.strong and not leak.is_aggregate else Confidence.MEDIUM,
+            severity=Severity.WARNING if leak.is_aggregate else None,
             related=(
+                *(Related(other.fit.at, "computed from the same rows") for other in others[:5]),
                 Related(leak.training.at, "the model is trained on what it made"),
                 Related(leak.evaluation.event.at, "the model is evaluated on rows it has learned from"),
             ),

@@ -60,11 +60,14 @@ def supervised_preprocessing_leakage(events: Events) -> Iterator[Match]:
 
     Source: Kapoor and Narayanan, leakage L1.3.
     """
+    if events.is_test:
+        return
     for leak in leaks(events, supervised=True):
         learner = leak.learner
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns from the labels of rows that evaluate the model at {leak.evaluation.event.at.spoken}",
+            f"`{learner}` learns from the labels of rows that evaluate the model at "
+            f"{leak.evaluation.event.at.seen_from(leak.fit.at)}",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
             related=(

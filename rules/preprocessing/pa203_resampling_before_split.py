@@ -64,8 +64,8 @@ def resampling_before_split(events: Events) -> Iterator[Match]:
         sampler = copies.copying.name.split(".")[-2] if "." in copies.copying.name else copies.copying.name
         yield Match(
             copies.copying.at,
-            f"`{sampler}` makes copies of rows before they are split: parts of them train and judge the model at line "
-            f"{copies.evaluation.event.at.line}",
+            f"`{sampler}` makes copies of rows before they are split: parts of them train and judge the model at "
+            f"{copies.evaluation.event.at.seen_from(copies.copying.at)}",
             confidence=Confidence.HIGH if copies.strong else Confidence.MEDIUM,
             related=(
                 Related(copies.training.at, "the model is trained on one part"),

@@ -62,7 +62,7 @@ def duplicates_across_split(events: Events) -> Iterator[Match]:
         yield Match(
             copies.copying.at,
             "rows are copied here, before they are split: copies train and judge the model "
-            f"at {copies.evaluation.event.at.spoken}",
+            f"at {copies.evaluation.event.at.seen_from(copies.copying.at)}",
             confidence=Confidence.MEDIUM,
             related=(
                 Related(copies.training.at, "the model is trained on one part"),

@@ -9,7 +9,20 @@ from pipeaudit.rule import (
     StageKind,
     internal_leaks,
     rule,
+    together,
 )
+
+# what a reader is told that something does, by what it learns
+_DOES = {
+    "scaling": "learns a scale from",
+    "imputation": "learns what fills gaps from",
+    "encoding": "learns codes from",
+    "vocabulary": "learns a vocabulary from",
+    "projection": "learns a projection from",
+    "discretization": "learns bins from",
+    "outlier": "learns limits from",
+    "selection": "chooses features on",
+}
 
 
 @rule(
@@ -56,21 +69,30 @@ def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
 
     Fix: hand a pipeline to cross-validation instead of transformed rows.
 
-    Not seen: folds cut by hand inside a library of one's own.
+    Statistics of the same kind that are written one after the other are told once, and a figure for each group is a
+    warning of medium confidence.
+
+    Not seen: code of tests; folds cut by hand inside a library of one's own.
 
     Source: Kapoor and Narayanan, leakage L1.2 and L1.3.
     """
-    for leak in internal_leaks(events):
-        learner = leak.learner
+    if events.is_test:
+        return
+    for leak, *others in together(internal_leaks(events)):
+        does = _DOES.get(leak.learned.what, "is computed from") if leak.is_transformer else "is computed from"
+        also = f", as {len(others)} more are," if others else ""
         inside = leak.inside_train and not leak.learned.supervised
         yield Match(
             leak.fit.at,
-            f"`{learner}` learns ({leak.learned.what}) from all the rows that "
-            f"{leak.evaluation.event.at.spoken} splits into folds",
+            f"`{leak.learner}` {does}{also} all the rows that "
+            f"{leak.evaluation.event.at.seen_from(leak.fit.at)} splits into folds",
             kind=leak.learned.what,
-            confidence=Confidence.HIGH if leak.strong else Confidence.MEDIUM,
-            severity=Severity.WARNING if inside else None,
-            related=(Related(leak.evaluation.event.at, "the folds are cut from rows that it has already seen"),),
+            confidence=Confidence.HIGH if leak.strong and not leak.is_aggregate else Confidence.MEDIUM,
+            severity=Severity.WARNING if inside or leak.is_aggregate else None,
+            related=(
+                *(Related(other.fit.at, "computed from the same rows") for other in others[:5]),
+                Related(leak.evaluation.event.at, "the folds are cut from rows that it has already seen"),
+            ),
             fix="Pass make_pipeline(transformer, model) to the cross-validation or search.",
             symbol=leak.fit.function,
         )

@@ -67,7 +67,8 @@ def test_refit(events: Events) -> Iterator[Match]:
         learner = refit.again.receiver.name if refit.again.receiver and refit.again.receiver.name else "the transformer"
         yield Match(
             refit.again.at,
-            f"`{learner}` is fitted again, on rows that judge the model at {refit.evaluation.event.at.spoken}",
+            f"`{learner}` is fitted again, on rows that judge the model at "
+            f"{refit.evaluation.event.at.seen_from(refit.again.at)}",
             confidence=Confidence.HIGH if refit.strong else Confidence.MEDIUM,
             related=(
                 Related(refit.first.at, "fitted on the training rows"),

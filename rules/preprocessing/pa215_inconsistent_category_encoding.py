@@ -64,7 +64,8 @@ def inconsistent_category_encoding(events: Events) -> Iterator[Match]:
                 told.add(later.id)
                 yield Match(
                     later.at,
-                    f"`{later.short}` gives these rows other codes or columns than those at line {earlier.at.line}",
+                    f"`{later.short}` gives these rows other codes or columns than those at "
+                    f"{earlier.at.seen_from(later.at)}",
                     confidence=Confidence.MEDIUM,
                     related=(Related(earlier.at, "the other part is encoded here"),),
                     fix="Fit one encoder on the training rows and apply it to both.",

@@ -70,7 +70,7 @@ def transformer_not_persisted(events: Events) -> Iterator[Match]:
         for training in trainings(events):
             if not saved & set(training.models) or training.event.id > save.id:
                 continue
-            for item in training.features.learned:
+            for item in sorted(training.features.learned, key=lambda each: each.event):
                 fit = events.with_id(item.event)
                 if fit is None or not _is_transformer(fit) or item.what in _HARMLESS or save.id in told:
                     continue

@@ -69,7 +69,8 @@ def selective_test_filtering(events: Events) -> Iterator[Match]:
             told.add(sampling.id)
             yield Match(
                 sampling.at,
-                f"`{sampling.subject}` balances the rows that judge the model at line {evaluation.event.at.line}",
+                f"`{sampling.subject}` balances the rows that judge the model at "
+                f"{evaluation.event.at.seen_from(sampling.at)}",
                 confidence=Confidence.MEDIUM,
                 related=(Related(evaluation.event.at, "evaluated on balanced rows"),),
                 fix="Split first; balance the training part only.",

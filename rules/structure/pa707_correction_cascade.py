@@ -65,7 +65,8 @@ def correction_cascade(project: Project) -> Iterator[Match]:
             if earlier is not None:
                 yield Match(
                     later.event.at,
-                    f"this model is trained on what the one of line {earlier.event.at.line} says of the same target",
+                    "this model is trained on what the one of "
+                    f"{earlier.event.at.seen_from(later.event.at)} says of the same target",
                     confidence=Confidence.MEDIUM,
                     related=(Related(earlier.event.at, "the first model"),),
                     fix="Train one model, or stack with out-of-fold predictions.",

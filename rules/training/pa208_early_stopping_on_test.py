@@ -76,7 +76,7 @@ def early_stopping_on_test(events: Events) -> Iterator[Match]:
             says, severity = f"training is watched on the rows that {does}", Severity.NOTE
         yield Match(
             event.at,
-            f"{says} at {report.event.at.spoken}",
+            f"{says} at {report.event.at.seen_from(event.at)}",
             confidence=Confidence.HIGH
             if steered.strong and measured and steered.stops is not None
             else Confidence.MEDIUM,

@@ -60,7 +60,8 @@ def gradients_not_cleared(events: Events) -> Iterator[Match]:
         helped = any(loop in e.loops and _takes_optimizer(e, step) for e in events.items if "call" in e.roles)
         yield Match(
             backward.at,
-            f"gradients of every round add up: nothing clears them before `{step.subject}.step()`, line {step.at.line}",
+            f"gradients of every round add up: nothing clears them before `{step.subject}.step()`, "
+            f"{step.at.seen_from(backward.at)}",
             confidence=Confidence.MEDIUM if helped else Confidence.HIGH,
             related=(Related(step.at, "steps with the summed gradients"),),
             fix="Call optimizer.zero_grad() before backward().",

@@ -65,7 +65,8 @@ def ordered_tail_validation(events: Events) -> Iterator[Match]:
         if ordered is not None and not _is_mixed(events, evaluation.rows, ordered, evaluation.event):
             yield Match(
                 evaluation.event.at,
-                f"the last rows validate the model, and `{ordered.short}` put them in order at line {ordered.at.line}",
+                f"the last rows validate the model, and `{ordered.short}` put them in order at "
+                f"{ordered.at.seen_from(evaluation.event.at)}",
                 confidence=Confidence.MEDIUM,
                 related=(Related(ordered.at, "put in order here"),),
                 fix="Shuffle the rows first.",
