@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeaudit import __version__
-from pipeaudit.gate import PASSED, WRONG_CALL, Gate
+from pipeaudit.gate import FAILED, PASSED, WRONG_CALL, Gate
 
 if TYPE_CHECKING:
     from pipeaudit.request import Request
@@ -43,6 +43,7 @@ AUDIT_FORMATS = {
 }
 GRAPH_FORMATS = {
     "json": "json.graph",
+    "html": "graph_page.render",
     "svg": "graph.svg",
     "mermaid": "graph.mermaid",
     "dot": "graph.dot",
@@ -145,6 +146,10 @@ def _gated(command: Command) -> Command:
 @click.option("--sarif-category", metavar="NAME", default="", help="SARIF: tells several uploads of one commit apart.")
 @click.option("--max-results", type=click.IntRange(1), default=5000, show_default=True, help="SARIF: keep the gravest.")
 @click.option("--statistics", is_flag=True, help="Count findings by rule instead of showing them.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely, then show what is left.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also edits that change what code does.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit 1 if anything was, or would be, mended.")
 @_gated
 @_common
 def check(paths: tuple[Path, ...], format_: str, **options: Any) -> int:
@@ -158,10 +163,15 @@ def check(paths: tuple[Path, ...], format_: str, **options: Any) -> int:
         return _show_files(request)
     if options["write_baseline"]:
         return _write_baseline(request, options["write_baseline"], options["force"])
+    mends = options["fix"] or options["diff"]
+    has_mended = mends and _mend(request, unsafe=options["unsafe_fixes"], writes=not options["diff"])
+    failing = PASSED if not (has_mended and options["exit_non_zero_on_fix"]) else FAILED
+    if options["diff"]:
+        return failing
     formats = {"statistics": "rules.statistics"} if options["statistics"] else CHECK_FORMATS
     chosen = "statistics" if options["statistics"] else format_
     gate = Gate(options["fail_on"] or request.config.fail_on, options["max_errors"], options["exit_zero"])
-    return _report(request, formats, chosen, gate, options)
+    return _report(request, formats, chosen, gate, options) or failing
 
 
 @cli.command()
@@ -302,11 +312,30 @@ def _remember(request: Request, outcome: Outcome, report: str, options: dict[str
     from pipeaudit.witnesses import witnesses
 
     words, started = click.get_current_context().obj
-    if os.isatty(1) or options["config"] or options["config_from"]:
+    if os.isatty(1) or options["config"] or options["config_from"] or options.get("fix"):
         return
     seen = witnesses(request, outcome.found, words, started)
     if seen is not None:
         replay.keep(words, seen, outcome.status, report.encode("utf-8", "backslashreplace"))
+
+
+def _mend(request: Request, *, unsafe: bool, writes: bool) -> bool:
+    """Whether anything was mended, or would be; words about it go to standard error."""
+    from pipeaudit import deliver, mend
+    from pipeaudit.report import diff
+    from pipeaudit.report.text import counted
+
+    result = mend.mended(request, unsafe=unsafe)
+    if writes:
+        result = mend.write_all(request, result)
+    else:
+        deliver.show(diff.unified(result.files))
+    for finding, why in result.refused:
+        deliver.say(f"{finding.at}: {finding.rule} is not mended: {why}")
+    done = "mended" if writes else "would be mended"
+    words = f"{counted(len(result.findings), 'finding')} {done} in {counted(len(result.files), 'file')}"
+    deliver.say(words + (f"; up to {result.waiting} more with --unsafe-fixes" if result.waiting else ""))
+    return bool(result.findings)
 
 
 def _show_files(request: Request) -> int:

@@ -33,6 +33,7 @@ _IN_CELLS = (
     "terminal.",
     "rules.",
     "graph.",
+    "impact.",
     "csv.",
     "markdown.",
 )  # formats that name cells, not lines of the file

@@ -18,15 +18,9 @@ import pytest
 from pipeaudit.model.audit import Audit
 from pipeaudit.report import html
 from tests import churn
+from tests.chromium import CHROMIUM, FLAGS, ask, in_chromium
 
 TEMPLATES = Path(__file__).parent.parent / "reports" / "html"
-CHROMIUM = shutil.which("chromium")
-in_chromium = [pytest.mark.chromium, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --allow-file-access-from-files --disable-web-security "
-    "--virtual-time-budget=3000 --dump-dom"
-).split()
 MIB = 1 << 20
 
 
@@ -97,29 +91,13 @@ def test_large_reports_stay_small_enough_to_send() -> None:
 class TestInChromium:
     pytestmark = in_chromium
 
-    def ask(self, folder: Path, page: str, question: str, width: int = 1280) -> object:
-        """What a script outside the page sees of it: the page itself runs under its own policy."""
-        (folder / "report.html").write_text(page, encoding="utf-8")
-        (folder / "outside.html").write_text(
-            f'<!doctype html><iframe id="f" src="report.html" width="{width}" height="800"></iframe>'
-            '<pre id="out"></pre>'
-            "<script>f.onload = () => { const page = f.contentDocument, view = f.contentWindow;"
-            f"setTimeout(() => {{ out.textContent = JSON.stringify((() => {{ {question} }})()); }}, 300); }};</script>",
-            encoding="utf-8",
-        )
-        profile = folder / "profile"
-        command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", (folder / "outside.html").as_uri()]
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        [answer] = re.findall(r'<pre id="out">(.*?)</pre>', shown.stdout, re.DOTALL)
-        return json.loads(answer.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-
     @pytest.mark.parametrize("width", [360, 640, 1280])
     def test_nothing_is_wider_than_the_screen(self, tmp_path: Path, page: str, width: int) -> None:
         question = (
             "for (const entry of page.querySelectorAll('details')) entry.open = true;"
             "return page.documentElement.scrollWidth;"
         )
-        assert self.ask(tmp_path, page, question, width) <= width  # type: ignore[operator] # it is a number
+        assert ask(tmp_path, page, question, width) <= width  # type: ignore[operator] # it is a number
 
     def test_filter_and_search_hide_findings(self, tmp_path: Path, page: str) -> None:
         question = """
@@ -132,7 +110,7 @@ class TestInChromium:
             type('search', ''); type('rule', 'PA201'); answers.push(shown());
             type('rule', ''); page.querySelector('[value=error]').click(); answers.push(shown().length);
             return answers;"""
-        found = self.ask(tmp_path, page, question)
+        found = ask(tmp_path, page, question)
         assert found == [False, ["PA220"], ["PA201"], 7]
 
     def test_a_wide_picture_can_be_fitted_to_the_width(self, tmp_path: Path) -> None:
@@ -144,25 +122,25 @@ class TestInChromium:
             const before = picture.clientWidth > box.clientWidth;
             page.querySelector('[data-whole]').click();
             return [before, picture.clientWidth <= box.clientWidth];"""
-        assert self.ask(tmp_path, page, question) == [True, True]
+        assert ask(tmp_path, page, question) == [True, True]
 
     def test_deep_link_opens_what_is_closed(self, tmp_path: Path, page: str) -> None:
         question = """
             view.location.hash = '#control-MON-1';
             view.dispatchEvent(new view.HashChangeEvent('hashchange'));
             return page.getElementById('control-MON-1').open;"""
-        assert self.ask(tmp_path, page, question) is True
+        assert ask(tmp_path, page, question) is True
 
     def test_policy_stops_what_would_be_injected(self, tmp_path: Path, page: str) -> None:
         hostile = page.replace(
             "</main>", '<script>document.title = "run"</script><b id="x" style="color: red">x</b></main>'
         )
         question = "return [page.title, view.getComputedStyle(page.getElementById('x')).color === 'rgb(255, 0, 0)'];"
-        assert self.ask(tmp_path, hostile, question) == ["Pipeline audit: churn", False]
+        assert ask(tmp_path, hostile, question) == ["Pipeline audit: churn", False]
 
     def test_every_colour_scheme_of_the_page_is_used(self, tmp_path: Path, page: str) -> None:
         question = "return view.getComputedStyle(page.body).backgroundColor;"
-        assert self.ask(tmp_path, page, question) == "rgb(244, 245, 247)"
+        assert ask(tmp_path, page, question) == "rgb(244, 245, 247)"
 
 
 @pytest.fixture(scope="module")

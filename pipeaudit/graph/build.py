@@ -16,13 +16,20 @@ from pipeaudit.link.programs import programs
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.finding import Problem
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import Artifact, ArtifactKind, Edge, Node, Origin, Program, Stage
+from pipeaudit.model.pipeline import (
+    CODE_SYSTEMS,
+    JOB_SYSTEMS,
+    STARTING_SYSTEMS,
+    Artifact,
+    ArtifactKind,
+    Edge,
+    Node,
+    Origin,
+    Program,
+    Stage,
+)
 from pipeaudit.read.python import PythonFacts
 from pipeaudit.sources import Sources
-
-# Who names a stage that several systems declare: pipelines first, what starts them last, bare code at the end.
-_STARTERS = ("make", "github-actions", "gitlab-ci", "docker", "compose", "kubernetes")
-_CODE = ("python", "notebook")
 
 
 @dataclass(slots=True)
@@ -82,7 +89,8 @@ def _own_runs(one: _Joined, owned: set[str]) -> tuple[Program, ...]:
 
 
 def _rank(stage: Stage) -> tuple[int, str, str]:
-    rank = 2 if stage.system in _CODE else 1 if stage.system in _STARTERS else 0
+    """Who names a stage that several systems declare: pipelines first, what starts them last, bare code at the end."""
+    rank = 2 if stage.system in CODE_SYSTEMS else 1 if stage.system in STARTING_SYSTEMS else 0
     return (rank, stage.system, stage.at.path)
 
 
@@ -101,7 +109,7 @@ def _join(stages: list[Stage], sources: Sources) -> list[_Joined]:
         if host is not None and all(other.system != stage.system for other in host.said):
             host.said.append(stage)
             continue
-        if stage.system in _CODE and own and own[0].path in run_by_pipelines:
+        if stage.system in CODE_SYSTEMS and own and own[0].path in run_by_pipelines:
             continue  # a pipeline runs it among others: beside that it is no stage of its own
         made = _Joined([stage], own)
         joined.append(made)
@@ -154,7 +162,7 @@ def _node(one: _Joined, events: Mapping[str, Events]) -> Node:
     return Node(
         one.id,
         first.name,
-        kind or stage_kind(first.name, one.runs, events, one.observed),
+        kind or stage_kind(first.name, one.runs, events, one.observed, first.system in JOB_SYSTEMS),
         first.system,
         first.at,
         tuple(one.said),

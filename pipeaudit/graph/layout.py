@@ -1,8 +1,7 @@
 """Where each node is drawn: layers from left to right, few crossings, the same picture in every run.
 
 Cycles are collapsed, layers follow the longest path, long edges get a place in every layer they cross, barycentre
-sweeps
-order each layer. Parts that do not hang together are laid out one below the other, lone nodes in rows.
+sweeps order each layer. Parts that do not hang together are laid out one below the other, lone nodes in rows.
 """
 
 from __future__ import annotations
@@ -142,10 +141,15 @@ class _Part:
         whole.add_nodes_from(sorted(nodes))
         whole.add_edges_from((a, b) for a, b in self.edges if a != b)
         condensed = networkx.condensation(whole)
-        for number, group in enumerate(networkx.topological_generations(condensed)):
-            for component in group:
-                for node in sorted(condensed.nodes[component]["members"]):
-                    yield node, number
+        layer = {
+            part: number for number, group in enumerate(networkx.topological_generations(condensed)) for part in group
+        }
+        for part in layer:
+            # what nothing leads to stands just before the first that needs it, not at the far end of a long line
+            if not condensed.pred[part] and condensed.succ[part]:
+                layer[part] = min(layer[after] for after in condensed.succ[part]) - 1
+            for node in sorted(condensed.nodes[part]["members"]):
+                yield node, layer[part]
 
     def _thread(self) -> None:
         """Long edges go through a bend in every layer that they cross."""

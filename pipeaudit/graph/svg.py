@@ -6,17 +6,17 @@ Colours are classes, so that a page can give both colour schemes; a picture of i
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
-from pipeaudit.graph.layout import Box, Layout, Placed, Route, layout
+from pipeaudit.graph.layout import Box, Placed, Route, layout
+from pipeaudit.graph.shapes import Shape
+from pipeaudit.graph.shapes import shapes as whole
 from pipeaudit.model.audit import Graph
-from pipeaudit.model.pipeline import Node, Origin, StageKind
+from pipeaudit.model.pipeline import StageKind
 
-_MOST_STAGES = 150
-_MOST_ARTIFACTS = 60
 _CHARACTER = 7.2
 _HEIGHT = 46.0
 _LONGEST_NAME = 34
@@ -24,19 +24,26 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """What is drawn for a stage, a fold of several, or an artifact."""
+class Picture:
+    """What one picture shows: its name is part of its identifiers, so each picture of a page has its own.
 
-    id: str
-    name: str
-    kind: str
-    detail: str
-    title: str
+    `links` and `numbers` are by the identifiers of shapes: where one leads, and what a script knows it by. `anchors`
+    are those that links of the page lead to.
+    """
+
+    shapes: Sequence[Shape]
+    edges: Mapping[tuple[str, str], str]
+    description: str
+    name: str = "pipeline"
+    title: str = "The pipeline's stages"
+    links: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    anchors: Container[str] = ()
 
 
 def draw(graph: Graph, links: Mapping[str, str] | None = None) -> str:
     """The picture for a page that has the style sheet. `links`: where each stage's identifier leads."""
-    return _picture(graph, links or {}, "")
+    return render(_whole(graph, links or {}))
 
 
 def standalone(graph: Graph) -> str:
@@ -44,107 +51,56 @@ def standalone(graph: Graph) -> str:
     from pipeaudit import resources
 
     style = (resources.folder("reports") / "html" / "graph.css").read_text("utf-8")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _picture(graph, {}, f"<style>{style}</style>") + "\n"
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + render(_whole(graph, {}), f"<style>{style}</style>") + "\n"
 
 
-def _picture(graph: Graph, links: Mapping[str, str], style: str) -> str:
-    shapes, edges = _shapes(graph)
-    boxes = [Box(shape.id, _width(shape), 26.0 if shape.kind == "artifact" else _HEIGHT) for shape in shapes]
-    drawn = layout(boxes, edges)
+def _whole(graph: Graph, links: Mapping[str, str]) -> Picture:
+    shapes, edges = whole(graph)
+    counts = Counter(node.kind.value for node in graph.stages)
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    return Picture(shapes, edges, f"{len(graph.stages)} stages ({listed})", links=links)
+
+
+def render(picture: Picture, style: str = "") -> str:
+    boxes = [Box(shape.id, _width(shape), 26.0 if shape.kind == "artifact" else _HEIGHT) for shape in picture.shapes]
+    drawn = layout(boxes, picture.edges)
     by_id = {node.id: node for node in drawn.nodes}
+    name, links = picture.name, picture.links
     # An image has nothing inside that can be reached; where stages are links, the lines between them are the image.
-    named = 'role="img" aria-labelledby="pipeline-title pipeline-desc"'
-    outer, inner = ('role="group" aria-labelledby="pipeline-title"', named) if links else (named, "")
+    named = f'role="img" aria-labelledby="{name}-title {name}-desc"'
+    outer, inner = (f'role="group" aria-labelledby="{name}-title"', named) if links else (named, "")
+    described = f"{picture.description} and {len(drawn.routes)} edges; solid edges are declared, dashed ones observed."
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="pipeline" {outer} viewBox="0 0 {_n(drawn.width)} '
             f'{_n(drawn.height)}" width="{_n(drawn.width)}" height="{_n(drawn.height)}">'
         ),
-        '<title id="pipeline-title">The pipeline\'s stages</title>',
-        f'<desc id="pipeline-desc">{_text(_description(graph, drawn))}</desc>',
+        f'<title id="{name}-title">{_text(picture.title, quote=False)}</title>',
+        f'<desc id="{name}-desc">{_text(described)}</desc>',
         style,
         (
-            '<defs><marker id="pipeline-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+            f'<defs><marker id="{name}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
             'orient="auto-start-reverse"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>'
         ),
         f"<g {inner}>".replace(" >", ">"),
-        *(_edge(route, edges[route.source, route.target]) for route in drawn.routes),
+        *(_edge(route, picture) for route in drawn.routes),
         "</g>",
-        *(_node(shape, by_id[shape.id], links.get(shape.id, "")) for shape in shapes),
+        *(_node(shape, by_id[shape.id], picture) for shape in picture.shapes),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _shapes(graph: Graph) -> tuple[list[_Shape], dict[tuple[str, str], str]]:
-    """What to draw. Artifacts stand between stages where there is room; many stages fold by folder and kind."""
-    if len(graph.stages) > _MOST_STAGES:
-        return _folded(graph)
-    stages = [_stage(node) for node in graph.stages]
-    if len(graph.stages) <= 30 and len(graph.artifacts) <= _MOST_ARTIFACTS:
-        artifacts = [
-            _Shape(a.id, a.name, "artifact", a.kind.value, f"{a.name}: {a.kind.value}") for a in graph.artifacts
-        ]
-        return [*stages, *artifacts], {(e.source, e.target): e.origin.value for e in graph.edges}
-    return stages, _between_stages(graph)
-
-
-def _between_stages(graph: Graph) -> dict[tuple[str, str], str]:
-    """Edges from stage to stage, through the artifacts that they share."""
-    found: dict[tuple[str, str], str] = {}
-    writes: dict[str, list[tuple[str, Origin]]] = defaultdict(list)
-    for edge in graph.edges:
-        if edge.kind == "writes":
-            writes[edge.target].append((edge.source, edge.origin))
-        elif edge.kind == "after":
-            found[edge.source, edge.target] = edge.origin.value
-    for edge in graph.edges:
-        for writer, origin in writes[edge.source] if edge.kind == "reads" else ():
-            said = origin is Origin.DECLARED and edge.origin is Origin.DECLARED
-            key = (writer, edge.target)
-            if found.get(key) != Origin.DECLARED.value:
-                found[key] = (Origin.DECLARED if said else Origin.OBSERVED).value
-    return found
-
-
-def _folded(graph: Graph) -> tuple[list[_Shape], dict[tuple[str, str], str]]:
-    groups: dict[tuple[str, str], list[Node]] = defaultdict(list)
-    for node in graph.stages:
-        groups[_folder(node), node.kind.value].append(node)
-    fold = {node.id: f"fold:{folder}:{kind}" for (folder, kind), nodes in groups.items() for node in nodes}
-    shapes = [
-        _stage(nodes[0])
-        if len(nodes) == 1
-        else _Shape(
-            f"fold:{folder}:{kind}",
-            f"{folder}: {len(nodes)} stages",
-            kind,
-            ", ".join(sorted({node.system for node in nodes})),
-            ", ".join(node.name for node in nodes[:40]) + (", ..." if len(nodes) > 40 else ""),
-        )
-        for (folder, kind), nodes in sorted(groups.items())
-    ]
-    alone = {nodes[0].id for nodes in groups.values() if len(nodes) == 1}
-    edges: dict[tuple[str, str], str] = {}
-    for (one, other), origin in _between_stages(graph).items():
-        ends = tuple(end if end in alone else fold[end] for end in (one, other))
-        if ends[0] != ends[1] and edges.get((ends[0], ends[1])) != Origin.DECLARED.value:
-            edges[ends[0], ends[1]] = origin
-    return shapes, edges
-
-
-def _folder(node: Node) -> str:
-    return node.at.path.rpartition("/")[0] or node.at.path
-
-
-def _stage(node: Node) -> _Shape:
-    systems = ", ".join(dict.fromkeys([node.system, *(said.system for said in node.declarations)]))
-    return _Shape(
-        node.id, node.name, node.kind.value, systems, f"{node.name}: {node.kind.value} ({systems}), {node.at}"
+def sign(kind: str) -> str:
+    """The shape of a kind alone, for a key beside the picture."""
+    outline = _outline(kind, Placed("", 1.0, 1.0, 34.0, 18.0))
+    return (
+        f'<svg class="pipeline sign" viewBox="0 0 36 20" width="36" height="20" aria-hidden="true" focusable="false">'
+        f'<g class="node {kind}">{outline}</g></svg>'
     )
 
 
-def _width(shape: _Shape) -> float:
+def _width(shape: Shape) -> float:
     longest = max(len(_short(shape.name)), len(_caption(shape)) * 0.85)
     return round(longest * _CHARACTER + 36.0, 1)
 
@@ -155,11 +111,11 @@ def _short(name: str) -> str:
     )
 
 
-def _caption(shape: _Shape) -> str:
-    return shape.detail if shape.kind == "artifact" else f"{shape.kind} \u00b7 {shape.detail}"
+def _caption(shape: Shape) -> str:
+    return shape.detail if shape.kind in ("artifact", "group") else f"{shape.kind} \u00b7 {shape.detail}"
 
 
-def _node(shape: _Shape, at: Placed, link: str) -> str:
+def _node(shape: Shape, at: Placed, picture: Picture) -> str:
     middle = at.x + at.width / 2
     is_artifact = shape.kind == "artifact"
     lowered = 5 if shape.kind == StageKind.COLLECTION.value else 0  # below the lid of the drum
@@ -173,8 +129,11 @@ def _node(shape: _Shape, at: Placed, link: str) -> str:
         inside.append(
             f'<text class="kind" x="{_n(middle)}" y="{_n(at.y + 35 + lowered / 2)}">{_text(_caption(shape))}</text>'
         )
-    body = f'<g class="node {shape.kind}" data-id="{_text(shape.id)}">' + "".join(inside) + "</g>"
-    return f'<a href="{_text(link)}">{body}</a>' if link else body
+    link, number = picture.links.get(shape.id, ""), picture.numbers.get(shape.id)
+    marks = f'data-id="{_text(shape.id)}"' if number is None else f'data-n="{number}"'
+    body = f'<g class="node {shape.kind}" {marks}>' + "".join(inside) + "</g>"
+    named = f' id="node-{number}"' if shape.id in picture.anchors else ""
+    return f'<a{named} href="{_text(link)}">{body}</a>' if link else body
 
 
 def _outline(kind: str, at: Placed) -> str:
@@ -201,11 +160,16 @@ def _outline(kind: str, at: Placed) -> str:
     if kind in corners:
         points = " ".join(f"{_n(px)},{_n(py)}" for px, py in corners[kind])
         return f'<polygon class="shape" points="{points}"/>'
+    if kind == "group":  # a sheet on a pile
+        return (
+            f'<path class="line" d="M{_n(x + 6)} {_n(y)}H{_n(r)}V{_n(b - 6)}"/>'
+            f'<rect class="shape" x="{_n(x)}" y="{_n(y + 4)}" width="{_n(w - 4)}" height="{_n(h - 4)}" rx="3"/>'
+        )
     radius = 13 if kind == "artifact" else 3
     return f'<rect class="shape" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{radius}"/>'
 
 
-def _edge(route: Route, origin: str) -> str:
+def _edge(route: Route, picture: Picture) -> str:
     first, *rest = route.points
     path = f"M{_n(first[0])} {_n(first[1])}"
     previous = first
@@ -216,19 +180,15 @@ def _edge(route: Route, origin: str) -> str:
         else:
             path += f"L{_n(point[0])} {_n(point[1])}"
         previous = point
-    return f'<path class="edge {origin} {route.kind}" d="{path}" marker-end="url(#pipeline-arrow)"/>'
-
-
-def _description(graph: Graph, drawn: Layout) -> str:
-    counts = Counter(node.kind.value for node in graph.stages)
-    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    counted = f"{len(graph.stages)} stages ({listed}) and {len(drawn.routes)} edges"
-    return f"{counted}; solid edges are declared, dashed ones observed."
+    ends = " ".join(picture.numbers.get(end, "") for end in (route.source, route.target))
+    marks = f' data-ends="{ends}"' if picture.numbers else ""
+    origin = picture.edges[route.source, route.target]
+    return f'<path class="edge {origin} {route.kind}"{marks} d="{path}" marker-end="url(#{picture.name}-arrow)"/>'
 
 
 def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _text(value: str) -> str:
-    return escape(_FORBIDDEN.sub("\ufffd", value.replace("\r", " ").replace("\n", " "))[:500], quote=True)
+def _text(value: str, *, quote: bool = True) -> str:
+    return escape(_FORBIDDEN.sub("\ufffd", value.replace("\r", " ").replace("\n", " "))[:500], quote=quote)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CODE = {"python", "notebook"}  # what is found without any system declaring it
 _WIDTH = re.compile(r'viewBox="0 0 ([0-9.]+) ')
-_PANEL = 920  # pixels that the page has for a picture on a desktop
-_NEARLY_FITS = 1_300  # beyond, letters would get too small
+PANEL = 920  # pixels that the page has for a picture on a desktop
+NEARLY_FITS = 1_300  # beyond, letters would get too small
 _LINE_START = re.compile(r"\n\s+")
 
 
@@ -31,23 +31,23 @@ def render(audit: Audit) -> str:
 
     from pipeaudit.graph import svg
 
-    style, script = _asset("report.css") + "\n" + _asset("graph.css"), _asset("report.js")
+    style, script = asset("report.css") + "\n" + asset("graph.css"), asset("report.js")
     shown = view.findings(audit, audit.findings)
     stages = view.stages(audit, shown)
     drawing = svg.draw(audit.graph, {row.id: f"#{row.anchor}" for row in stages}) if stages else ""
     page = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             audit=audit,
             made=audit.identification,
             scores=audit.scores,
             drawing=Markup(drawing),  # noqa: S704 # our own picture, its text escaped where it is drawn
-            fits=_PANEL < _width(drawing) <= _NEARLY_FITS,
-            wide=_width(drawing) > _NEARLY_FITS,
+            fits=PANEL < width(drawing) <= NEARLY_FITS,
+            wide=width(drawing) > NEARLY_FITS,
             style=Markup(style),  # noqa: S704 # our own file
             script=Markup(script),  # noqa: S704 # our own file
-            policy=_policy(style, script),
+            policy=policy(style, script),
             repository=links.web(audit.identification.repository_url),
             project_url=PROJECT_URL,
             verdict=_verdict(audit),
@@ -110,12 +110,12 @@ def _is_assessed(audit: Audit) -> bool:
     return audit.scores is not None and audit.scores.overall.applicable > 0
 
 
-def _width(drawing: str) -> float:
+def width(drawing: str) -> float:
     found = _WIDTH.search(drawing)
     return float(found[1]) if found else 0.0
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -127,7 +127,7 @@ def _digest(block: str) -> str:
 
 
 @lru_cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     """A style or script of ours without comments and indentation, as it will stand in its element."""
     written = (_templates() / name).read_text(encoding="utf-8")
     return _LINE_START.sub("\n", _COMMENT.sub("", written)).strip()
@@ -138,7 +138,7 @@ def _templates() -> Path:
 
 
 @lru_cache
-def _environment() -> ImmutableSandboxedEnvironment:
+def environment() -> ImmutableSandboxedEnvironment:
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
