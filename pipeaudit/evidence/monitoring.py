@@ -15,6 +15,23 @@ from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import StageKind
 
 
+_ON_DRIFT = re.compile(r"drift|psi(?:_|\b)|shift|reference|baseline|current|production|monitor", re.IGNORECASE)
+
+
+@signal("drift-check")
+def drift_check(facts: Facts) -> Iterator[Evidence]:
+    """Calls that look for drift. A statistical test is one where names around it say so: it also judges classifiers."""
+    others = {
+        event.at
+        for event in facts.calls.of("drift")
+        if event.name.startswith("scipy.")
+        and not _ON_DRIFT.search(" ".join((event.at.path, event.function, *(v.name for v in event.arguments.values()))))
+    }
+    for each in facts.evidence("drift-call"):
+        if each.at not in others:
+            yield each
+
+
 @signal("drift-monitor-resource")
 def drift_monitor_resource(facts: Facts) -> Iterator[Evidence]:
     yield from facts.evidence("drift-monitor-manifest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join
@@ -9,6 +10,7 @@ from posixpath import dirname, join
 from pipeaudit.flow.events import Event, Events
 from pipeaudit.link.artifacts import normal
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _WRITES = ("writes", "save")
 _READS = ("reads", "load")
 _DATA = frozenset("pandas numpy polars pyspark tuple list dict set str int float bool bytes".split())
@@ -75,7 +77,7 @@ def _touches(programs: Mapping[str, Events], operations: tuple[str, ...]) -> Ite
 
 
 def _places(named: str, program: str, is_notebook: bool) -> tuple[str, ...]:
-    if "://" in named or named.startswith(("/", "~")):
+    if "://" in named or named.startswith(("/", "~")) or _DRIVE.match(named):
         return (normal(named),)
     beside = normal(join(dirname(program), named))
     both = (beside, normal(named)) if is_notebook else (normal(named), beside)

@@ -1,4 +1,5 @@
 import re
+from posixpath import basename
 
 from pipeaudit.rule import (
     Confidence,
@@ -52,7 +53,7 @@ def raw_data_overwritten(project: Project) -> Iterator[Match]:
     Fix: write to a new file; never change raw data.
 
     Not seen: raw data that another program overwrites under a computed path. Files that a program has written itself
-    before, appended files, caches, and what collects the data are not counted.
+    before, appended files, caches, templates of submissions, and what collects the data are not counted.
 
     Source: SE for ML practice 22.
     """
@@ -88,6 +89,8 @@ def _is_beside_the_point(writer: Touch) -> bool:
         return True
     if "/" not in writer.name and "." not in writer.name:
         return True  # a table, which keeps its versions
+    if "submission" in basename(writer.name).lower():
+        return True  # the template of a competition, filled in
     mode = event.constant("mode", event.detail.get("mode", "w"))
     return (isinstance(mode, str) and mode.startswith("a")) or _VERSIONED.search(writer.name) is not None
 

@@ -68,6 +68,8 @@ def drift_result_ignored(events: Events) -> Iterator[Match]:
         uses = [event for event in events.items[drift.id + 1 :] if _uses(event, identities)]
         if any(_decides(event) for event in uses) or (events.is_notebook and not uses):
             continue
+        if not uses and not result.types and not drift.statement:
+            continue  # numbers, whose further way is not followed
         shown = uses[0].short if uses else "nothing"
         yield Match(
             drift.at,

@@ -72,7 +72,8 @@ def preprocessing_leakage(events: Events) -> Iterator[Match]:
     (`groupby("user").transform("mean")`) is a warning of medium confidence: a group may lie on one side whole.
 
     Not seen: code of tests; a test set that is read from a file of its own; lists of categories (one-hot and label
-    encoders) are not counted. Severity speaks of the protocol, not of the size of the effect: that of scaling is often small.
+    encoders) are not counted. Severity speaks of the protocol, not of the size of the effect: that of scaling is often
+    small.
 
     Source: Kapoor and Narayanan, leakage L1.2; Yang et al., ASE 2022.
     """

@@ -58,6 +58,8 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
 
     Fix: `OneHotEncoder`, or `OrdinalEncoder` with an order that means something.
 
+    Encoders that feed one model are told once.
+
     Not seen: an order that the category names happen to have.
     """
     if events.is_test:
@@ -74,6 +76,7 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
         if not named and not event.loops:
             continue
         by_encoder.setdefault(event.receiver.identity, []).append(event)
+    found: dict[object, list[tuple[Event, list[Event]]]] = {}
     for uses in by_encoder.values():
         first = uses[0]
         sensitive = [
@@ -86,6 +89,8 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
         if place in told or not (sensitive or several):
             continue
         told.add(place)
+        found.setdefault(("fed", sensitive[0].id) if sensitive else first.id, []).append((first, sensitive))
+    for (first, sensitive), *others in found.values():
         yield Match(
             first.at,
             f"`{first.subject}` numbers a feature by the alphabet"
@@ -94,7 +99,10 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
             kind=None if sensitive else "overwritten",
             confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
             severity=None if sensitive else Severity.NOTE,
-            related=tuple(Related(event.at, "takes the numbers for amounts") for event in sensitive[:2]),
+            related=(
+                *(Related(event.at, "takes the numbers for amounts") for event in sensitive[:2]),
+                *(Related(other.at, f"`{other.subject}` numbers another one") for other, _ in others[:5]),
+            ),
             fix="Use OneHotEncoder or OrdinalEncoder on features.",
             symbol=first.function,
         )

@@ -89,6 +89,9 @@ _PLACEHOLDER = re.compile(
     r"|my.?(?:secret|token|key|password)|<|>|\$|\{|\}|%\(|\[|\(",
     re.IGNORECASE,
 )
+# an address that shows where a password goes, and hosts that exist for documentation only
+_SHOWN = re.compile(r"secret|passw|\bpwd\b", re.IGNORECASE)
+_DOCUMENTATION = re.compile(r"(?:^|\.)example\.(?:com|org|net)$|\.(?:example|test|invalid)$", re.IGNORECASE)
 _REFERENCE = re.compile(
     r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|^(?:https?|s3|gs|file|arn|projects)[:/]|^[\w-]+(?:/[\w.-]+)+$|^(?:\.{0,2}/|~)"
 )
@@ -210,6 +213,8 @@ def _in_text(text: str, at: Callable[[int], Location], *forms: re.Pattern[str]) 
         if (
             (place.cell, place.line) not in places
             and _is_password(found["value"])
+            and not _SHOWN.search(found["value"])
+            and not _DOCUMENTATION.search(found["host"])
             and found["value"].lower() != found["user"].lower()
         ):
             places.add((place.cell, place.line))

@@ -66,8 +66,10 @@ def unsafe_yaml_load(events: Events) -> Iterator[Match]:
         full = "full" in event.short.lower() or "Full" in kind
         yield Match(
             event.at,
-            f"`{event.short}`{f' with `{kind}`' if kind else ''} builds any Python object that the file names",
-            severity=Severity.WARNING if full else None,
+            f"`{event.short}`{f' with `{kind}`' if kind else ''} "
+            + ("runs code of the file before PyYAML 5.4" if full else "builds any Python object that the file names"),
+            confidence=Confidence.MEDIUM if full else Confidence.HIGH,
+            severity=Severity.NOTE if full else None,
             fix="Use yaml.safe_load.",
             symbol=event.function,
             edit=Rewrite(event.at, _FORMS, safe=False),

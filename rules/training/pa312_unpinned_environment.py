@@ -178,12 +178,22 @@ def _undeclared(
         place = min(files, key=lambda e: (e.path.count("/"), e.path))
         yield Match(
             Location(place.path),
-            f"{_names(missing)} is imported, and no file lists it",
+            f"{_names(missing)} is imported, and no file lists it"
+            if len(missing) == 1
+            else f"{_names(missing)} are imported, and no file lists them",
             kind="undeclared",
             confidence=Confidence.MEDIUM,
-            related=tuple(Related(Location(used[name]), f"`{name}` is imported here") for name in missing[:5]),
+            related=tuple(
+                Related(_imported(project, name, used[name]), f"`{name}` is imported here") for name in missing[:5]
+            ),
             fix="Add it with its version.",
         )
+
+
+def _imported(project: Project, name: str, path: str) -> Location:
+    """Where a program imports a package first; its start where an import is not seen as a statement."""
+    places = (e.at for e in project.programs[path].of("import") if e.name.partition(".")[0] == name)
+    return next((at for at in places if at.path == path), Location(path))
 
 
 def _covers(lock: str, path: str) -> bool:
