@@ -38,20 +38,23 @@ def done(facts: Facts, *kinds: str) -> Iterator[Done]:
                         yield Done(workflow, job, step, what)
 
 
+# lines that name a tool and do not run it
+_ONLY_NAMES = ("#", "echo ", "pip install", "pip3 install", "python -m pip install", "uv pip install", "conda install")
+
+
 def performs(facts: Facts, step: Step, kind: str) -> str:
     """The words that show that a step does this, "" where it does not."""
     wanted = facts.declared["steps"][kind]
     text = _expanded(facts, step.command)
-    match = first(text, wanted["commands"]) if text else None
     refused = wanted.get("unless", ())
-    if match is not None:
+    while text and (match := first(text, wanted["commands"])) is not None:
         start = text.rfind("\n", 0, match.start()) + 1
         end = text.find("\n", match.end())
-        line = " ".join(text[start : end if end >= 0 else len(text)].split())
-        if not any(word in line.lower() for word in refused) and not line.startswith(
-            ("#", "echo ", "pip install", "conda install")
-        ):
+        end = end if end >= 0 else len(text)
+        line = " ".join(text[start:end].split())
+        if not any(word in line.lower() for word in refused) and not line.startswith(_ONLY_NAMES):
             return line[:80]
+        text = text[end:]
     action = step.action.lower()
     if action and any(fnmatchcase(action, glob.lower()) for glob in wanted["actions"]):
         words = f"{action} {step.name} {step.inputs}".lower()

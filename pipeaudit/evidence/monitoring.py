@@ -14,7 +14,6 @@ from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import StageKind
 
-
 _ON_DRIFT = re.compile(r"drift|psi(?:_|\b)|shift|reference|baseline|current|production|monitor", re.IGNORECASE)
 
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, Snapshot, rule
 
@@ -45,29 +46,32 @@ def machine_specific_path(events: Events) -> Iterator[Match]:
         rows = pd.read_csv(DATA / "train.csv")
 
     Fix: a path relative to the project, a configuration key, or an environment variable. A default that the command
-    line can override, and the mounts of Kaggle and Colab in a notebook, are told as notes.
+    line can override, and the mounts of Kaggle and Colab, are told as notes. Each file is told once for each machine's
+    folder; the other lines stand beside it.
 
     Not seen: paths inside containers (`/app`, `/data`, `/opt/ml`, `/mnt`, `/tmp`) are meant, and so are the accounts
     that images create (`/home/jovyan`). A notebook that asks where it runs before it uses a mount is left alone.
     """
     if events.is_test:
         return
-    told: dict[tuple[str, str], Match] = {}
+    told: dict[tuple[str, str, bool], list[Match]] = {}
     for event in events:
         for value, known in _paths(event):
             root = _machine(str(value.constant))
             if root is None or (_HOSTED.match(root) and (event.conditional or not known)):
                 continue
-            literal = value.name[:1] in "\"'" or value.name[:2] in ('r"', "r'", 'f"', "f'")
-            key = (event.at.path, str(event.at) if literal else root)
-            if key not in told:
-                told[key] = _match(events, event, value, root, known)
-    yield from told.values()
+            made = _match(event, value, root, known)
+            same = told.setdefault((event.at.path, root.lower(), made.severity is None), [])
+            if all(made.at != other.at for other in same):
+                same.append(made)
+    for first, *others in told.values():
+        beside = tuple(Related(other.at, "here as well") for other in others[:5])
+        yield replace(first, related=(*first.related, *beside))
 
 
-def _match(events: Events, event: Event, value: Snapshot, root: str, known: bool) -> Match:
+def _match(event: Event, value: Snapshot, root: str, known: bool) -> Match:
     hosted = _HOSTED.match(root) is not None
-    noted = bool(value.option) or (hosted and events.is_notebook) or root.startswith("~")
+    noted = bool(value.option) or hosted or root.startswith("~")
     shown = str(value.constant)
     return Match(
         event.at,
