@@ -14,7 +14,7 @@ from pipeaudit.read.invocation import Invocation
 from pipeaudit.sources import Sources
 
 # What every command that leads to a file of the repository has somewhere: most have nothing of it.
-_LEADING = re.compile(r"\.(?:py|ipynb|sh|bash|R|r|jl)\b|\s-m\s|\bg?make\b|\bmlflow\b|\w:\w")
+_LEADING = re.compile(r"\.(?:py|ipynb|sh|bash|R|r|jl)\b|\s-m\s|\bg?make\b|\bmlflow\b|\bsubmit\b|\w:\w")
 MAX_COMMAND = 20_000
 MAX_PROGRAMS = 64
 MAX_DEPTH = 3
@@ -52,6 +52,10 @@ def _programs(invocation: Invocation, sources: Sources, folder: str, depth: int)
         yield from _made(invocation.target, where, sources, depth)
     elif invocation.kind == "mlflow" and depth < MAX_DEPTH:
         yield from _entry_point(invocation, where, sources, depth)
+    elif invocation.kind == "ray" and depth < MAX_DEPTH:
+        path = _under(where, invocation.target)
+        for document in sources.yaml(path) if path in sources else ():
+            yield from programs(document.get("entrypoint").text, sources, where, depth + 1)
 
 
 def _under(folder: str, moved: str) -> str:

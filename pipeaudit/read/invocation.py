@@ -16,8 +16,8 @@ class Invocation:
 
     `kind`: script (Python, R or Julia by path), module (`target` is dotted, `function` stood behind a colon), code
     (`-c`), notebook (`output` is the executed copy), shell (a script of commands), make (`target` is the first),
-    mlflow, dvc, kedro, or tool for everything else, `tool` being its name. `folder` is where `cd` and the like have
-    led from the start. `wrappers` are what it was started through.
+    mlflow, dvc, kedro, ray (`target` is a file that describes a job), or tool for everything else, `tool` being its
+    name. `folder` is where `cd` and the like have led from the start. `wrappers` are what it was started through.
     """
 
     kind: str
@@ -177,7 +177,7 @@ TOOLS: dict[str, Callable[[tuple[str, ...]], Invocation | None]] = {
     **dict.fromkeys(("streamlit", "chainlit", "modal", "pyflyte", "runipy", "marimo", "voila"), first_script),
     **dict.fromkeys(("Rscript", "julia"), first_script),
     **dict.fromkeys(
-        ("uvicorn", "gunicorn", "hypercorn", "celery", "flask", "fastapi", "bentoml", "litestar"), application
+        ("uvicorn", "gunicorn", "hypercorn", "celery", "flask", "fastapi", "bentoml", "litestar", "serve"), application
     ),
     "luigi": luigi,
     **dict.fromkeys(("make", "gmake"), make),

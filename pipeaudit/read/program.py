@@ -230,6 +230,21 @@ def _verb_first(verb: str) -> Callable[[Command, int], Invocation | None]:
     return read
 
 
+def _submitted(command: Command, depth: int) -> Invocation | None:
+    """`ray job submit --working-dir src -- python train.py`, and the same of Anyscale, which also takes a file."""
+    words = command.words
+    if words[0].endswith("ray") and words[1:2] == ("submit",):  # to a cluster that a file describes
+        return _launcher(command, depth)
+    if words[1:3] not in (("job", "submit"), ("jobs", "submit")):
+        return None
+    folder = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--working-dir"), "")
+    folder = next((word.partition("=")[2] for word in words if word.startswith("--working-dir=")), folder)
+    if "--" in words:
+        return _inside(command, words[words.index("--") + 1 :], depth, words[0], "" if "://" in folder else folder)
+    path = next((word for word in words[3:] if word.endswith((".yaml", ".yml"))), "")
+    return Invocation("ray", path, words[3:], f"{words[0]} job submit") if path else None
+
+
 def _coverage(command: Command, depth: int) -> Invocation | None:
     if command.words[1:2] != ("run",):
         return None
@@ -269,7 +284,7 @@ _WRAPPERS: dict[str, Callable[[Command, int], Invocation | None]] = {
         ("mpirun", "mpiexec", "srun", "kernprof", "viztracer", "scalene", "composer", "databricks"), _launcher
     ),
     "accelerate": _verb_first("launch"),
-    "ray": _verb_first("job"),
+    **dict.fromkeys(("ray", "anyscale"), _submitted),
     "coverage": _coverage,
     "debugpy": _launcher,
     "uv": _prefix(*_UV_OPTIONS, verb=("run",)),

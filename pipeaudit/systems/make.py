@@ -11,7 +11,7 @@ from pipeaudit.read.makefile import Makefile, Target
 from pipeaudit.read.program import invocations
 from pipeaudit.system import ConfigSource, Declared, Stage, config_system
 
-_CODE = frozenset(("script", "notebook", "module", "dvc", "mlflow", "kedro"))
+_CODE = frozenset(("script", "notebook", "module", "dvc", "mlflow", "kedro", "ray"))
 _CHORES = frozenset(
     """clean install lint format test tests help docs build venv env setup requirements check all publish release
     coverage typecheck mypy black ruff flake8 isort pre-commit""".split()
