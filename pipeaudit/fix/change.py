@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
+NOT_THIS_FORM = "the code there has another form than the edit is for"
+
 
 class Refused(Exception):
     """An edit can't be made safely; the message says why."""

@@ -14,6 +14,8 @@ from pipeaudit.limits import Limits
 from pipeaudit.model.edit import Rewrite
 
 _START_SECONDS = 10
+_ANYWHERE = 1_000_000_000  # behind the last line of any file
+_PROGRAM = Path(__file__).parents[2]
 _Answer = list[Change | str]
 
 
@@ -25,7 +27,13 @@ class Job:
     rewrites: tuple[Rewrite, ...]
 
     def plain(self) -> object:
-        return [self.code, [[edit.at.line, edit.at.column - 1, edit.forms] for edit in self.rewrites]]
+        return [self.code, [_wish(edit) for edit in self.rewrites]]
+
+
+def _wish(edit: Rewrite) -> object:
+    at = edit.at
+    end = [at.end_line, at.end_column - 1] if at.end_line and at.end_column else [_ANYWHERE, 0]
+    return [at.line, at.column - 1, end, edit.forms]
 
 
 def rewritten(jobs: Sequence[Job], limits: Limits) -> list[_Answer]:
@@ -42,7 +50,7 @@ def rewritten(jobs: Sequence[Job], limits: Limits) -> list[_Answer]:
 
 def _asked(jobs: Sequence[Job], limits: Limits) -> list[_Answer] | str:
     question = {
-        "path": sys.path,
+        "path": [*sys.path, str(_PROGRAM)],
         "memory": limits.worker_bytes,
         "terms": limits.rewritten_chain_terms,
         "jobs": [job.plain() for job in jobs],

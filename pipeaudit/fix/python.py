@@ -19,13 +19,13 @@ from functools import cached_property
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
-from pipeaudit.fix.change import Change, Refused, difference
+from pipeaudit.fix.change import NOT_THIS_FORM, Change, Refused, difference
 from pipeaudit.fix.pattern import Form
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Code at a place to be written anew; the place is counted as `ast` does: lines from 1, columns from 0.
+    """Code that begins at a place and does not end behind another, to be written anew; lines from 1, columns from 0.
 
     Columns are characters or UTF-8 bytes, as they may be told either way; where they differ, only one of them is the
     beginning of an expression that fits.
@@ -33,6 +33,7 @@ class Wish:
 
     line: int
     column: int
+    end: tuple[int, int]
     forms: tuple[tuple[str, str], ...]
 
 
@@ -91,10 +92,14 @@ class _Source:
         for before, after in wish.forms:
             form = Form(before, after)
             for node, parent in at:
-                made = form.rewritten(node, parent)
+                made = form.rewritten(node, parent) if self._end(node) <= wish.end else None
                 if made is not None:
                     return self._checked(node, made)
-        raise Refused("the code there has another form than the edit is for")
+        raise Refused(NOT_THIS_FORM)
+
+    def _end(self, node: cst.CSTNode) -> tuple[int, int]:
+        place = self._ranges[node]
+        return (place.end.line, place.end.column) if isinstance(place, CodeRange) else (0, 0)
 
     def _characters(self, wish: Wish) -> int:
         line = self._lines[wish.line - 1] if wish.line <= len(self._lines) else ""
@@ -133,12 +138,15 @@ def _refuse_depth(tree: ast.Module, most: int) -> None:
 
 
 def _scopes(code: str) -> list[tuple[str, list[str]]]:
-    """The names that belong to each scope, in the order of the text."""
+    """The names that belong to each function and class, in the order of the text.
+
+    The module's own don't count: what it reads is its own, a built-in, or comes from the cells before.
+    """
     try:
-        waiting = [symtable.symtable(code, "", "exec")]
+        waiting = symtable.symtable(code, "", "exec").get_children()[::-1]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Refused("the code would not be valid Python") from error
-    found = []
+    found: list[tuple[str, list[str]]] = []
     while waiting:
         table = waiting.pop()
         waiting += reversed(table.get_children())

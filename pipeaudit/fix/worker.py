@@ -18,7 +18,7 @@ def main() -> None:
 
     answers = []
     for code, wishes in asked["jobs"]:
-        made = [Wish(line, column, tuple((a, b) for a, b in forms)) for line, column, forms in wishes]
+        made = [Wish(at, column, tuple(end), tuple((a, b) for a, b in forms)) for at, column, end, forms in wishes]
         results = rewritten(code, made, asked["terms"])
         answers.append([[r.start, r.end, r.text] if isinstance(r, Change) else r for r in results])
     json.dump(answers, sys.stdout)
