@@ -10,9 +10,7 @@ from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_notebook, is_test
 from pipeaudit.flow.events import MISSING, Event
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import Node, StageKind
-
-_CODE_SYSTEMS = frozenset(("python", "notebook"))
+from pipeaudit.model.pipeline import CODE_SYSTEMS, STARTING_SYSTEMS, Node, StageKind
 
 
 def imports_learner(facts: Facts, path: str) -> bool:
@@ -44,35 +42,19 @@ def predict_events(facts: Facts) -> tuple[Event, ...]:
 
 def training_nodes(facts: Facts) -> tuple[Node, ...]:
     """Declared stages that train."""
-    return tuple(node for node in facts.graph.stages(StageKind.TRAINING) if set(declared_systems(node)) - _STARTERS)
+    return tuple(
+        node for node in facts.graph.stages(StageKind.TRAINING) if set(declared_systems(node)) - STARTING_SYSTEMS
+    )
 
 
 def declared_systems(node: Node) -> list[str]:
     """The pipeline systems that declare a stage; a bare script or notebook declares nothing."""
-    return sorted({said.system for said in node.declarations} - _CODE_SYSTEMS)
+    return sorted({said.system for said in node.declarations} - CODE_SYSTEMS)
 
 
 def orchestrated(facts: Facts) -> tuple[Node, ...]:
     """Stages of pipeline definitions: no CI jobs, no images, no bare code."""
-    return tuple(node for node in facts.graph.stages() if set(declared_systems(node)) - _STARTERS)
-
-
-_STARTERS = frozenset(
-    (
-        "github-actions",
-        "gitlab-ci",
-        "docker",
-        "compose",
-        "kubernetes",
-        "azure-pipelines",
-        "make",
-        "shell",
-        "jenkins",
-        "script",
-        "dockerfile",
-        "docker-compose",
-    )
-)
+    return tuple(node for node in facts.graph.stages() if set(declared_systems(node)) - STARTING_SYSTEMS)
 
 
 @dataclass(frozen=True, slots=True)

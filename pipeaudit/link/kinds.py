@@ -1,4 +1,4 @@
-"""Which kind of stage a function or a script is: from the roles its events play, else from its name."""
+"""Which kind of stage a function, a script or a job is: from the roles its events play, else from its name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ _DECISIVE = {
     StageKind.EVALUATION: frozenset(("evaluate", "metric", "fairness", "explain", "test_assert", "calibrate")),
     StageKind.MONITORING: frozenset(("monitor", "drift", "alert", "capture")),
 }
+# What code of every kind does on its way: it outweighs no name, and the latter tells nothing at all.
+_BESIDE = frozenset(("instrument", "inspect", "log_param", "read", "write_data"))
+_SAYS_NOTHING = frozenset(("instrument", "log_param", "write_data"))
 # Beginnings of words that name what a stage does; those that only name what it works on come second.
 _VERBS = {
     StageKind.MONITORING: "monitor drift alert observ watch",
@@ -41,13 +44,31 @@ _PHRASES = (
 )  # fmt: skip
 
 
+# Words around the verb: how a stage is run, with what number, and verbs that leave open what is done.
+_AROUND = re.compile(
+    r"(?:part|step|stage|section|lesson|chapter|lab|task|job|v)?\d*|run|do|exec|execute|start|op|operator|sensor|node|"
+    r"component|pipeline|flow|dag|workflow|main|script|fn|func|function|models?|ci|cd|ct|dev|prod|the|my|new|and|to|with|"
+    r"build|make|create|generate|calculate|compute"
+)
+_SOFTWARE_TEST = re.compile(r"(?:^|_)(?:load|stress|smoke|unit|integration|perf|performance|e2e)_?tests?(?:_|$)")
+# Words that tell nothing of a job: CI tests software, and a cluster is full of servers.
+_OF_JOBS = frozenset("test tests server servers service services reader loader".split())
+_DOCUMENTS = frozenset(("doc", "docs", "documentation", "site", "website", "wiki"))  # `deploy-docs` deploys no model
+
 _FILE = re.compile(r"\.(html|csv|tsv|pkl|json|txt|parquet|pdf|joblib|ipynb|py|png|md|ya?ml|h5|pt)$")
 
 
 def stage_kind(
-    name: str, runs: tuple[Program, ...], events: Mapping[str, Events], observed: Observed | None = None
+    name: str,
+    runs: tuple[Program, ...],
+    events: Mapping[str, Events],
+    observed: Observed | None = None,
+    is_job: bool = False,
 ) -> StageKind:
-    """What a stage's code does, where its name agrees with one part of that; the name alone where no code is known."""
+    """What a stage's code does, where its name agrees with one part of that; the name alone where no code is known.
+
+    Of a job (of CI, of a cluster) the code is a part: what deploys is seldom Python, and its name tells of it.
+    """
     roles = {
         role
         for program in runs
@@ -55,10 +76,13 @@ def stage_kind(
         for event in own_events(events[program.path], program.function)
         for role in event.roles
     }
-    named = kind_of_name(name)
-    kinds = {KIND_OF_ROLE[role] for role in roles if role in KIND_OF_ROLE}
-    if not kinds or named in kinds:
+    telling = roles & KIND_OF_ROLE.keys()
+    named = kind_of_name(name, is_job)
+    kinds = {KIND_OF_ROLE[role] for role in telling if role != "instrument"}
+    if telling <= _SAYS_NOTHING or named in kinds or (is_job and named is StageKind.DEPLOYMENT):
         return named
+    if telling <= _BESIDE and (said := _said(name, is_job)) is not None:
+        return said
     if observed is not None and any(observed.kinds.get(n) is ArtifactKind.MODEL for n in observed.writes):
         return StageKind.TRAINING
     for kind in SPECIFIC:
@@ -67,14 +91,46 @@ def stage_kind(
     return next(kind for kind in SPECIFIC if kind in kinds)
 
 
-def kind_of_name(name: str) -> StageKind:
-    """What the name of a stage says of its kind: its last part first, of that the words from left to right."""
+def kind_of_name(name: str, is_job: bool = False) -> StageKind:
+    """What the name of a stage says of its kind: its last part first, of that the word it begins or ends with.
+
+    A verb in the midst of other words tells of what the stage works on: `syn_train_read_label` need not train.
+    """
+    words = _words(name)
+    named = _said(name, is_job)
+    if named is None and not is_job:
+        named = _named([words[0], words[-1]], _NOUNS)
+    return named or StageKind.OTHER
+
+
+def _said(name: str, is_job: bool) -> StageKind | None:
+    """What the verb of a name says; OTHER where it is of software and its documents, None where there is no verb."""
+    words = _words(name)
+    plain = "_".join(words)
+    if _SOFTWARE_TEST.search(plain):
+        return StageKind.OTHER
+    phrase = next((kind for kind, pattern in _PHRASES if pattern.search(plain)), None)
+    telling = _without_edges([word for word in words if not (is_job and word in _OF_JOBS)])
+    named = phrase or _named([*telling[:1], *telling[-1:]], _STEMS)
+    is_of_documents = named is StageKind.DEPLOYMENT and not _DOCUMENTS.isdisjoint(words)
+    return StageKind.OTHER if is_of_documents else named
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name's last part, in lower case."""
     whole = _FILE.sub("", name[:200].partition("@")[0])
     last = re.split(r"::|[:/.]", whole.strip(":/."))[-1]
     plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower())
-    words = plain.strip("_").split("_")
-    phrase = next((kind for kind, pattern in _PHRASES if pattern.search(plain)), None)
-    return phrase or _named(words, _STEMS) or _named(words, _NOUNS) or StageKind.OTHER
+    return plain.strip("_").split("_")
+
+
+def _without_edges(words: list[str]) -> list[str]:
+    first, end = 0, len(words)
+    while first < end and _AROUND.fullmatch(words[first]):
+        first += 1
+    while end > first and _AROUND.fullmatch(words[end - 1]):
+        end -= 1
+    return words[first:end]
 
 
 def _named(words: list[str], beginnings: Mapping[StageKind, tuple[str, ...]]) -> StageKind | None:

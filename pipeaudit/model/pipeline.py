@@ -21,6 +21,15 @@ class StageKind(Enum):
     OTHER = "other"
 
 
+# Systems by what their stages are: bare code, and what starts, builds and serves it; all others are pipelines.
+CODE_SYSTEMS = frozenset(("python", "notebook"))
+JOB_SYSTEMS = frozenset(
+    """github-actions gitlab-ci azure-pipelines circleci jenkins cloud-build codebuild kubernetes helm
+    terraform""".split()
+)
+STARTING_SYSTEMS = JOB_SYSTEMS | {"make", "docker", "compose"}
+
+
 class ArtifactKind(Enum):
     DATASET = "dataset"
     FEATURES = "features"
