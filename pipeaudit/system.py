@@ -23,6 +23,7 @@ from pipeaudit.pyeval.evaluator import Evaluator, Exhausted, Library
 from pipeaudit.pyeval.files import PythonFile
 from pipeaudit.pyeval.frames import Frame
 from pipeaudit.pyeval.values import NOT_KNOWN, Bound, Class, Function, Instance, Value
+from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import ABSENT, Node
 from pipeaudit.sources import Sources
 
@@ -314,13 +315,21 @@ def _declared(system: System, sources: Sources) -> Iterator[Declared]:
     for path in sources.matching(*system.patterns):
         data = sources.data(path)
         if data is not None and (not system.containing or any(mark in data for mark in system.containing)):
-            yield from system.read(ConfigSource(path, sources))
+            yield from _read(system, ConfigSource(path, sources))
     if system.package:
         for source in python_sources(sources, system.package, system.containing):
             problems: list[Problem] = []
             with bounded(source.path, problems):
                 yield from system.read(source)
             yield from problems
+
+
+def _read(system: System, source: ConfigSource) -> Iterator[Declared]:
+    """What a system says of one file; one that its reader refuses costs itself only."""
+    try:
+        yield from system.read(source)
+    except ReadError as error:
+        yield Problem(error.path, error.line, error.why)
 
 
 _TESTS = frozenset(("test", "tests", "testing"))

@@ -10,6 +10,7 @@ from typing import Protocol
 from pipeaudit.evidence.prose import Writing
 from pipeaudit.evidence.workflow import Workflow
 from pipeaudit.model.location import Location
+from pipeaudit.read.dockerfile import is_dockerfile
 
 _RECIPE = re.compile(r"^\t(.*)$")
 _TARGET = re.compile(r"^([A-Za-z0-9_./%-]+)\s*:(?!=)")
@@ -57,13 +58,8 @@ def from_files(paths: tuple[str, ...], tree: Texts) -> Iterator[Command]:
             yield Command(tree.text(path), Location(path), "make")
         elif name.endswith((".sh", ".bash", ".zsh", ".ps1", ".bat", ".cmd")):
             yield Command(_without_comments(tree.text(path)), Location(path), "script")
-        elif is_image_file(path):
+        elif is_dockerfile(path):
             yield from _image(path, tree.text(path))
-
-
-def is_image_file(path: str) -> bool:
-    name = path.rpartition("/")[2].lower()
-    return name.startswith(("dockerfile", "containerfile")) or name.endswith((".dockerfile", ".containerfile"))
 
 
 def _without_comments(text: str) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import Protocol
 
-from pipeaudit.evidence.commands import is_image_file
 from pipeaudit.model.location import Location
-from pipeaudit.read.dockerfile import Dockerfile
+from pipeaudit.read.dockerfile import Dockerfile, is_dockerfile
 from pipeaudit.read.node import Node
 
 
@@ -37,7 +36,7 @@ def images(paths: tuple[str, ...], tree: Tree) -> Iterator[Image]:
     """Every image file, by its name or because a compose file builds it."""
     contexts = dict(_built(paths, tree))
     for path in paths:
-        if is_image_file(path) or path in contexts:
+        if is_dockerfile(path) or path in contexts:
             parsed = tree.dockerfile(path)
             if parsed is not None:
                 yield _image(parsed, contexts.get(path, dirname(path)))

@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from pipeaudit.limits import DEFAULT
 from pipeaudit.read.error import ReadError
 
+# Endings of files that are about such a file, or that a program makes one of.
+_ENDINGS_OF_OTHERS = tuple(
+    f".{ending}"
+    for ending in """py pyi pyc ipynb go rs js ts jsx tsx java rb cs md rst adoc html txt log sh bash ps1 json yaml yml
+    toml dockerignore containerignore j2 jinja jinja2 tmpl tpl template mustache erb in bak orig rej patch diff
+    swp""".split()
+)
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z]+)[ \t]*=[ \t]*(\S+)[ \t]*$")
 _KEYWORD = re.compile(r"[ \t]*([A-Za-z]+)(?:[ \t]+|$)")
 _FLAG = re.compile(r"--[A-Za-z][\w-]*(?:=(?:\"[^\"]*\"|[^\s\"]*))?(?=\s|$)")
@@ -78,6 +85,17 @@ class Dockerfile:
     def last_stage(self) -> list[Instruction]:
         """Instructions of the stage that becomes the image."""
         return [i for i in self.instructions if self.stages and i.stage == self.stages[-1].index]
+
+
+def is_dockerfile(path: str) -> bool:
+    """Whether a file is one by its name: `Dockerfile`, `Dockerfile.gpu`, `Dockerfile-dev`, `serve.dockerfile`."""
+    name = path.rpartition("/")[2].lower()
+    if name.endswith(_ENDINGS_OF_OTHERS):
+        return False
+    if name.endswith((".dockerfile", ".containerfile")):
+        return True
+    rest = next((name.removeprefix(word) for word in ("dockerfile", "containerfile") if name.startswith(word)), "x")
+    return not rest or rest[0] in ".-_"
 
 
 def parse(path: str, data: bytes) -> Dockerfile:

@@ -4,6 +4,7 @@ in.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from posixpath import basename, dirname
@@ -21,9 +22,9 @@ _DATA = frozenset(
 _FOLDERS = frozenset(("model", "models", "artifacts", "data", "weights", "checkpoints", "saved_model"))
 
 
-@config_system("docker", "Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile", "Containerfile")
+@config_system("docker", "*[Dd]ockerfile*", "*[Cc]ontainerfile*")
 def stages(source: ConfigSource) -> Iterator[Declared]:
-    data = source.sources.data(source.path)
+    data = source.sources.data(source.path) if dockerfile.is_dockerfile(source.path) else None
     parsed = None if data is None else dockerfile.parse(source.path, data)
     if parsed is None or not parsed.stages:
         return
@@ -48,10 +49,8 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
 
 def _image_name(path: str) -> str:
     """What to call the image of a Dockerfile: its suffix, else its folder."""
-    name = basename(path)
-    suffix = name.removesuffix(".Dockerfile").removesuffix(".dockerfile") if "ockerfile" in name else name
-    suffix = suffix.removeprefix("Dockerfile").strip(".-_")
-    return suffix or basename(dirname(path)) or "image"
+    words = re.split(r"(?:^|[.])(?:docker|container)file", basename(path), flags=re.IGNORECASE)
+    return "".join(words).strip(".-_") or basename(dirname(path)) or "image"
 
 
 def _command(instruction: Instruction) -> str:
