@@ -6,13 +6,17 @@ mapping closes, and an alias is the very node it names, so that nothing is copie
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from pipeaudit.limits import DEFAULT, Limits
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import LIST, MAPPING, MERGED, SCALAR, Node
 
+_BETWEEN = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
 _CORE_TAG = "tag:yaml.org,2002:"
 
 
@@ -26,6 +30,35 @@ def parse(path: str, data: bytes, limits: Limits = DEFAULT) -> list[Node]:
         from pipeaudit.read import template
 
         return template.read(data, lambda hidden: _documents(path, hidden, limits), failure)
+
+
+def chosen(path: str, data: bytes, wanted: Callable[[bytes], object], limits: Limits = DEFAULT) -> list[Node]:
+    """Those documents of a file whose text is wanted; what stands in the others costs nothing and fails nothing."""
+    if len(data) > limits.text_bytes:
+        raise ReadError(path, 1, f"larger than {limits.text_bytes} bytes")
+    found: list[Node] = []
+    starts = [0, *(mark.start() for mark in _BETWEEN.finditer(data)), len(data)]
+    for start, end in pairwise(starts):
+        text = data[start:end]
+        if not wanted(text):
+            continue
+        above = data.count(b"\n", 0, start)
+        try:
+            documents = parse(path, text, limits)
+        except ReadError as error:
+            raise ReadError(path, error.line + above, error.why) from error
+        for document in documents:
+            _move(document, above)
+        found += documents
+    return found
+
+
+def _move(document: Node, lines: int) -> None:
+    """Puts a tree that nobody else has seen yet further down in its file."""
+    nodes = [node for held in document.walk() for node in (held, *(key for key, _ in held.entries))]
+    for node in {id(node): node for node in nodes}.values():
+        node.line += lines
+        node.text_line += lines
 
 
 @dataclass(slots=True)

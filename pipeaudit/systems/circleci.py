@@ -14,7 +14,7 @@ _PROJECT = re.compile(r"(?:~|\$HOME|/home/circleci|/root)/(?:project|repo|code|w
 _MAX_DEPTH = 10
 
 
-@config_system("circleci", "/.circleci/*.yml", "/.circleci/*.yaml")
+@config_system("circleci", "/.circleci/*.y*ml")
 def stages(source: ConfigSource) -> Iterator[Declared]:
     document = source.document
     seen: set[tuple[str, tuple[str, ...]]] = set()

@@ -24,10 +24,12 @@ class _Step:
     after: tuple[str, ...]
 
 
-@config_system("cloud-build", "cloudbuild*.yaml", "cloudbuild*.yml", "cloudbuild*.json", "*.cloudbuild.yaml")
+@config_system("cloud-build", "/*cloud*build*.y*ml", "/*cloud*build*.json", containing=(b"steps",))
 def stages(source: ConfigSource) -> Iterator[Declared]:
     document = source.document
-    bodies = document.list("steps")
+    bodies = tuple(body for body in document.list("steps") if body.get("name").text)
+    if not bodies or document.get("apiVersion"):
+        return
     named = [body for body in bodies if body.get("id").text]
     yield from order_faults(source.path, "step", [(body.get("id"), _awaited(body)) for body in named])
     known = {key.raw: value.text for key, value in document.items("substitutions")}

@@ -11,7 +11,7 @@ from pipeaudit.system import ConfigSource, Declared, Problem, Stage, config_syst
 _PHASES = ("install", "pre_build", "build", "post_build")
 
 
-@config_system("codebuild", "buildspec*.yml", "buildspec*.yaml", "*buildspec.yml", "*buildspec.yaml")
+@config_system("codebuild", "*buildspec*.y*ml")
 def stages(source: ConfigSource) -> Iterator[Declared]:
     document = source.document
     yield from _batch(source, document)

@@ -17,7 +17,6 @@ from pipeaudit.system import ConfigSource, Declared, Problem, Stage, config_syst
 _SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
 _NO_STEPS = frozenset("when environment agent options parameters triggers tools axes excludes libraries post".split())
 _SAYS_NOTHING = frozenset("echo println print error checkout git deleteDir cleanWs sleep".split())
-_NAMES = ("Jenkinsfile", "Jenkinsfile.*", "Jenkinsfile-*", "Jenkinsfile_*", "*.Jenkinsfile", "*.jenkinsfile")
 _ASIDE = (".md", ".txt", ".rst", ".py", ".sh", ".yml", ".yaml", ".json", ".j2", ".tmpl", ".template", ".bak")
 
 
@@ -29,7 +28,7 @@ class _Stage:
     is_one_of_many: bool
 
 
-@config_system("jenkins", *_NAMES)
+@config_system("jenkins", "*[Jj]enkinsfile*")
 def stages(source: ConfigSource) -> Iterator[Declared]:
     data = source.sources.data(source.path)
     if data is None or source.path.endswith(_ASIDE):
