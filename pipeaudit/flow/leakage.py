@@ -499,7 +499,21 @@ def _choice(events: Events, pairs: list[Judged]) -> Event | None:
         test = event.arguments.get("test")
         if event.detail.get("keeps") and event.loops and test is not None and judging & set(test.metrics):
             return event
-    return None
+    return next((search for search in events.of("search") if _searches_and_reports(search, pairs)), None)
+
+
+def asked_by(search: Event, evaluation: Event) -> bool:
+    """Whether a search (`study.optimize(objective)`) is given the function in which the evaluation stands."""
+    name = evaluation.function.rpartition(".")[2]
+    return bool(name) and any(value.is_a("function") and value.name == name for value in search.arguments.values())
+
+
+def _searches_and_reports(search: Event, pairs: list[Judged]) -> bool:
+    """Whether the scores that a search asks for, and one that it does not, come from these rows."""
+    asked = {
+        asked_by(search, pair.evaluation.event) for pair in pairs if pair.evaluation.how in ("metric", "score", "loss")
+    }
+    return asked == {True, False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pipeaudit.rule import (
     Scope,
     Severity,
     StageKind,
+    asked_by,
     rule,
     test_reuse,
 )
@@ -62,8 +63,14 @@ def test_set_selection(events: Events) -> Iterator[Match]:
     for reuse in test_reuse(events):
         if reuse.chosen is None:
             continue
-        deciding = set(reuse.chosen.arguments["test"].metrics)
-        pair = next(pair for pair in reuse.pairs if pair.evaluation.event.id in deciding)
+        test = reuse.chosen.argument("test")
+        deciding = set(test.metrics) if test is not None else set()
+        pair = next(
+            pair
+            for pair in reuse.pairs
+            if pair.evaluation.event.id in deciding
+            or (test is None and asked_by(reuse.chosen, pair.evaluation.event) and pair.evaluation.how != "predict")
+        )
         first = pair.evaluation.event
         yield Match(
             first.at,
