@@ -249,7 +249,8 @@ class Project:
     def lost_names(self, path: str) -> list[LostName]:
         """Names that a notebook uses before a cell makes them."""
         found = self.repository.notebook(path)
-        return lost_names(found, self.facts.get(path)) if found is not None else []
+        events = self.programs.get(path)
+        return lost_names(found, events.unmade if events is not None else None) if found is not None else []
 
     def config_reads(self, path: str) -> list[ConfigRead]:
         """What one program reads of the repository's configuration files."""

@@ -196,7 +196,8 @@ class Events:
 
     `runs`: functions that were run on their own, each with its first event, the end of its events, and whether a
     server calls it as a method of a serving class. `chosen`: events whose result had columns chosen from it by a
-    list of names. `domains`: the random domains of the libraries that it imports.
+    list of names. `domains`: the random domains of the libraries that it imports. `unmade`: names that code outside
+    functions uses and that nothing before it makes; None where the program could not be followed to its end.
     """
 
     path: str
@@ -210,6 +211,7 @@ class Events:
     chosen: frozenset[int] = frozenset()
     runs: tuple[tuple[str, int, int, bool], ...] = ()
     domains: tuple[str, ...] = ()
+    unmade: frozenset[str] | None = None
     _answers: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ from pipeaudit.read.python import Class, Expression, Function, Position, Stateme
 
 _MOST_UNROLLED = 12
 _LONGEST_STRING = 4096
+_BUILTINS = frozenset(dir(builtins))
 
 
 class OutOfSteps(Exception):
@@ -69,6 +71,7 @@ class Interpreter:
         self.current: Scope | None = None
         self.last_results: dict[Function, Value] = {}
         self.module: Module | None = None
+        self.unmade: set[str] = set()
 
     # ---- events -------------------------------------------------------------------------------------------------
 
@@ -473,6 +476,8 @@ class Interpreter:
         name = expression[1]
         found = scope.lookup(name)
         if found is None:
+            if not scope.function and name not in _BUILTINS:
+                self.unmade.add(name)
             return builtin.name(name)
         if isinstance(found.ref, imports.Lazy):
             found = imports.force(self, found.ref)

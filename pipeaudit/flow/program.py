@@ -101,6 +101,7 @@ class Runner:
         self.load_config = load_config
         self.steps = steps
         self.problems: list[Problem] = []
+        self.unfinished: set[str] = set()
         self.entered_elsewhere: set[Function] = set()
 
     def top(self, path: str) -> Interpreter:
@@ -130,11 +131,9 @@ class Runner:
                 else:
                     machine.run(block.body, scope)
         except OutOfSteps:
-            self.problems.append(
-                Problem(path, 1, f"analysis stopped after {self.steps} steps: the rest of the program is unknown")
-            )
+            self._stopped(path, f"analysis stopped after {self.steps} steps")
         except RecursionError:
-            self.problems.append(Problem(path, 1, "expressions nest too deep: the rest of the program is unknown"))
+            self._stopped(path, "expressions nest too deep")
         self.entered_elsewhere.update(machine.entered)
         machine.module = module
         machine.started = len(machine.events)
@@ -160,15 +159,13 @@ class Runner:
                     continue
                 _run_alone(machine, function, closure, owner)
         except OutOfSteps:
-            self.problems.append(
-                Problem(
-                    module.path, 1, f"analysis stopped after {self.steps} steps: the rest of the program is unknown"
-                )
-            )
+            self._stopped(module.path, f"analysis stopped after {self.steps} steps")
         except RecursionError:
-            self.problems.append(
-                Problem(module.path, 1, "expressions nest too deep: the rest of the program is unknown")
-            )
+            self._stopped(module.path, "expressions nest too deep")
+
+    def _stopped(self, path: str, why: str) -> None:
+        self.problems.append(Problem(path, 1, f"{why}: the rest of the program is unknown"))
+        self.unfinished.add(path)
 
     def events(self, machine: Interpreter) -> Events:
         module = machine.module
@@ -190,6 +187,7 @@ class Runner:
             frozenset(machine.chosen),
             tuple(machine.runs),
             tuple(sorted({d for dotted in machine.external for d in self.knowledge.domains(dotted)})),
+            None if module.path in self.unfinished else frozenset(machine.unmade),
         )
 
 

@@ -41,10 +41,21 @@ class PipelineGraph:
         self._writers: dict[str, list[Edge]] = defaultdict(list)
         self._next: dict[str, dict[str, None]] = {identifier: {} for identifier in self.nodes}
         self._previous: dict[str, dict[str, None]] = {identifier: {} for identifier in self.nodes}
+        self._running: dict[str, list[Node]] = defaultdict(list)
+        self._named: dict[str, ArtifactNode] = {}
+        self._edges: dict[str, list[Edge]] = defaultdict(list)
         self._index()
 
     def _index(self) -> None:
+        for node in self.nodes.values():
+            for path in dict.fromkeys(program.path for program in self.programs(node)):
+                if path is not None:
+                    self._running[path].append(node)
+        for artifact in self.artifacts.values():
+            self._named.setdefault(artifact.name, artifact)
         for edge in self.edges:
+            for end in dict.fromkeys((edge.source, edge.target)):
+                self._edges[end].append(edge)
             if edge.kind == "reads":
                 self._reads[edge.target].append(edge)
                 self._readers[edge.source].append(edge)
@@ -53,8 +64,8 @@ class PipelineGraph:
                 self._writers[edge.target].append(edge)
             else:
                 self._link(edge.source, edge.target)
-        for artifact, writers in self._writers.items():
-            for reader in self._readers.get(artifact, ()):
+        for written, writers in self._writers.items():
+            for reader in self._readers.get(written, ()):
                 for writer in writers:
                     self._link(writer.source, reader.target)
 
@@ -82,8 +93,7 @@ class PipelineGraph:
 
     def artifact(self, name: str) -> ArtifactNode | None:
         """The artifact of this name, or at this path."""
-        found = self.artifacts.get(f"artifact:{name}")
-        return found or next((artifact for artifact in self.artifacts.values() if artifact.name == name), None)
+        return self.artifacts.get(f"artifact:{name}") or self._named.get(name)
 
     def of_system(self, *systems: str) -> list[Node]:
         """Stages that one of these systems declares."""
@@ -95,7 +105,7 @@ class PipelineGraph:
 
     def running(self, path: str) -> list[Node]:
         """Stages that run this script, module or notebook."""
-        return [n for n in self.nodes.values() if any(program.path == path for program in self.programs(n))]
+        return list(self._running.get(path, ()))
 
     # Next to a stage or an artifact
 
@@ -119,7 +129,7 @@ class PipelineGraph:
         return self._in_order(self._next[node.id])
 
     def edges_of(self, node: Node) -> list[Edge]:
-        return [edge for edge in self.edges if node.id in (edge.source, edge.target)]
+        return list(self._edges.get(node.id, ()))
 
     # Further away
 

@@ -29,13 +29,14 @@ def notebook_files(
     """Each file once, at the first call that makes it."""
     writers = list(written)
     others = [touch for touch in writers if not touch.program.endswith(".ipynb") or _is_run(graph, touch.program)]
+    elsewhere = {place for other in others for place in other.places}
     readers = [t for t in read if not t.program.endswith(".ipynb") and not is_test(t.program)]
     seen = set()
     for writer in writers:
         notebook = writer.program
         if not notebook.endswith(".ipynb") or _is_run(graph, notebook) or _has_script(notebook, paths):
             continue
-        if writer.name in seen or any(same_file(writer, other) is not False for other in others):
+        if writer.name in seen or not elsewhere.isdisjoint(writer.places):
             continue
         if _made_elsewhere(graph, writer.name):
             continue

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeaudit.link.unmade import may_lose_names
 from pipeaudit.model.location import Location
 from pipeaudit.read import magics
 from pipeaudit.read.notebook import Cell, Notebook
-from pipeaudit.read.python import PythonFacts
 
 _GIVEN = frozenset(dir(builtins)) | frozenset(
     """display get_ipython In Out exit quit _ __ ___ _i _ii _iii _oh _ih _dh __name__ __doc__ __builtins__ __file__
@@ -44,9 +42,13 @@ class LostName:
     later: int | None
 
 
-def lost_names(notebook: Notebook, facts: PythonFacts | None = None) -> list[LostName]:
-    """Each name once, where it is first used. With its facts at hand, a sound notebook is known without a parse."""
-    if facts is not None and not may_lose_names(facts, _GIVEN):
+def lost_names(notebook: Notebook, unmade: frozenset[str] | None = None) -> list[LostName]:
+    """Each name once, where it is first used.
+
+    `unmade` are the names that running its cells in order did not find, as far as that is known: most notebooks are
+    sound, and need no second look.
+    """
+    if unmade is not None and unmade <= _GIVEN:
         return []
     cells = notebook.code_cells
     if (

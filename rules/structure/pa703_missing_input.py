@@ -167,9 +167,11 @@ def _is_nowhere(project: Project, path: str) -> bool:
 def _renamed(project: Project) -> Iterator[Match]:
     """A model that is loaded under a name that differs in a letter from the one under which it is saved."""
     readers = [reader for reader in project.read if not is_test(reader.program)]
-    unmade = [r for r in readers if not any(same_file(writer, r) is not False for writer in project.written)]
+    made = {place for writer in project.written for place in writer.places}
+    wanted = {place for reader in readers for place in reader.places}
+    unmade = [reader for reader in readers if made.isdisjoint(reader.places)]
     for writer in project.written:
-        if writer.is_model and not any(same_file(writer, reader) is not False for reader in readers):
+        if writer.is_model and wanted.isdisjoint(writer.places):
             for reader in [each for each in unmade if _differs_by_a_letter(writer.name, each.name)][:1]:
                 yield Match(
                     reader.event.at,

@@ -1,4 +1,19 @@
-from pipeaudit.rule import Confidence, Iterator, Location, Match, Project, Related, Severity, StageKind, is_test, rule
+from collections import defaultdict
+from collections.abc import Iterable
+
+from pipeaudit.rule import (
+    Confidence,
+    Iterator,
+    Location,
+    Match,
+    Project,
+    Related,
+    Severity,
+    StageKind,
+    Touch,
+    is_test,
+    rule,
+)
 
 
 @rule(
@@ -39,10 +54,18 @@ def notebook_hidden_state(project: Project) -> Iterator[Match]:
 
     Source: Pimentel et al. 2019, a large-scale study about quality and reproducibility of Jupyter notebooks.
     """
+    programs: dict[str, set[str]] = defaultdict(set)
+    for touch in project.written:
+        for place in touch.places:
+            programs[place].add(touch.program)
+    written, read = _by_program(project.written), _by_program(project.read)
     for path in project.repository.paths:
         if path.endswith(".ipynb") and not is_test(path):
             yield from _names(project, path)
-            yield from _files(project, path)
+            for reader, writer in _backwards(written.get(path, []), read.get(path, [])):
+                alone = all(programs[place] <= {path} for place in reader.places)
+                if alone and not project.repository.exists(reader.name):
+                    yield _file(reader, writer)
             yield from _order(project, path)
 
 
@@ -63,28 +86,37 @@ def _names(project: Project, path: str) -> Iterator[Match]:
         )
 
 
-def _files(project: Project, path: str) -> Iterator[Match]:
-    """Files that the notebook reads in one cell and writes for the first time in a later one."""
-    written = {touch.name: touch for touch in reversed(project.written) if touch.program == path}
-    others = {place for touch in project.written if touch.program != path for place in touch.places}
+def _by_program(touches: Iterable[Touch]) -> dict[str, list[Touch]]:
+    found: dict[str, list[Touch]] = defaultdict(list)
+    for touch in touches:
+        found[touch.program].append(touch)
+    return found
+
+
+def _backwards(written: list[Touch], read: list[Touch]) -> Iterator[tuple[Touch, Touch]]:
+    """Files that the notebook reads in one cell and writes for the first time in a later one, each once."""
+    writers = {touch.name: touch for touch in reversed(written)}
     told = set()
-    for touch in project.read:
-        writer = written.get(touch.name)
-        if touch.program != path or writer is None or touch.name in told or touch.event.conditional:
+    for touch in read:
+        writer = writers.get(touch.name)
+        if writer is None or touch.name in told or touch.event.conditional:
             continue
-        if touch.event.at.path != path or writer.event.at.path != path:
+        if not touch.event.at.path == writer.event.at.path == touch.program:
             continue
-        before = (touch.event.at.cell or 0) < (writer.event.at.cell or 0)
-        if before and not others.intersection(touch.places) and not project.repository.exists(touch.name):
+        if (touch.event.at.cell or 0) < (writer.event.at.cell or 0):
             told.add(touch.name)
-            yield Match(
-                touch.event.at,
-                f"`{touch.name}` is read here, and written in cell {(writer.event.at.cell or 0) + 1}, below",
-                kind="file-order",
-                confidence=Confidence.MEDIUM,
-                related=(Related(writer.event.at, "written here"),),
-                fix="Put the cell that writes it above.",
-            )
+            yield touch, writer
+
+
+def _file(reader: Touch, writer: Touch) -> Match:
+    return Match(
+        reader.event.at,
+        f"`{reader.name}` is read here, and written in cell {(writer.event.at.cell or 0) + 1}, below",
+        kind="file-order",
+        confidence=Confidence.MEDIUM,
+        related=(Related(writer.event.at, "written here"),),
+        fix="Put the cell that writes it above.",
+    )
 
 
 def _order(project: Project, path: str) -> Iterator[Match]:
