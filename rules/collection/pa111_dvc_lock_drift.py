@@ -12,6 +12,7 @@ from pipeaudit.rule import (
     Related,
     Severity,
     Stage,
+    is_test,
     rule,
 )
 
@@ -97,7 +98,7 @@ def dvc_lock_drift(project: Project) -> Iterator[Match]:
     by_file: dict[str, list[Stage]] = {}
     for node in project.graph.of_system("dvc"):
         for stage in node.declarations:
-            if stage.system == "dvc" and stage.runs and stage.writes:
+            if stage.system == "dvc" and stage.runs and stage.writes and not is_test(stage.at.path):
                 by_file.setdefault(stage.at.path, []).append(stage)
     for path, stages in sorted(by_file.items()):
         lock = join(dirname(path), "dvc.lock")

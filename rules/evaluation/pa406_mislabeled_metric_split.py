@@ -18,7 +18,12 @@ from pipeaudit.rule import (
 )
 
 _TEST = re.compile(r"(?<![a-z])(?:test|testing|val|valid|validation|holdout|held.?out|dev)(?![a-z])", re.IGNORECASE)
-_TRAIN = re.compile(r"(?<![a-z])(?:train|training)(?![a-z])", re.IGNORECASE)
+# not the work that has ended, as in `training completed, f1: 0.9`
+_TRAIN = re.compile(
+    r"(?<![a-z])(?:train|training)(?![a-z])"
+    r"(?! +(?:is |was |has )?(?:complete|done|finish|success|time|end|took|start|run|job|pipeline|stage))",
+    re.IGNORECASE,
+)
 
 
 @rule(

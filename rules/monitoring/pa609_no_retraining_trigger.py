@@ -83,7 +83,8 @@ def no_retraining_trigger(project: Project) -> Iterator[Match]:
     """
     if project.profile != "full" or project.evidence(*_STARTS):
         return
-    for event in [e for e in project.training if not e.at.path.endswith(".ipynb")][:1]:
+    trained = [e for e in project.training if not e.at.path.endswith(".ipynb")]
+    for event in sorted(trained, key=lambda e: not e.effect("train").get("rows"))[:1]:
         yield Match(
             event.at,
             "the deployed model is trained by hand: no schedule, event or threshold starts this",

@@ -130,7 +130,7 @@ def _match(at: Location, loose: list[str], who: str) -> Iterator[Match]:
         shown = ", ".join(f"`{word}`" for word in loose[:5]) + (f" and {len(loose) - 5} more" if len(loose) > 5 else "")
         yield Match(
             at,
-            f"{who} installs {shown} in any version",
+            f"{who} installs {shown} without a fixed version",
             confidence=Confidence.HIGH,
             fix="Install from a locked file, or name exact versions.",
         )
