@@ -196,6 +196,7 @@ class Selection:
                 fixable=rule.fixable,
                 enabled=rule.id in running,
                 security_severity=rule.security_severity,
+                unsafe_fix=rule.unsafe_fix,
             )
             for rule in self.book.rules
         )

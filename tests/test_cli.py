@@ -184,13 +184,16 @@ def test_machine_formats_keep_their_schema(name: str, capfd: Capture) -> None:
     jsonschema.validate(document, json.loads(capfd.readouterr().out))
 
 
-def test_every_rule_is_listed_and_explained(capfd: Capture) -> None:
+def test_every_rule_is_listed_and_explained(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
     assert run(["rules", "--format", "json"]) == 0
     listed = json.loads(capfd.readouterr().out)["rules"]
     assert listed == sorted(listed, key=lambda rule: rule["id"])
     for rule in listed:
         assert run(["explain", rule["name"]]) == 0
-        assert rule["id"] in capfd.readouterr().out
+        head, *prose = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("    ")]
+        assert head == f"{rule['id']} {rule['name']}"
+        assert max(len(line) for line in prose[:-1]) <= 72  # the last is an address
 
 
 def test_what_is_read_and_what_not_can_be_listed(leaky: Path, capfd: Capture) -> None:

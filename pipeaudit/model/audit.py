@@ -55,6 +55,7 @@ class RuleInfo:
     fixable: bool = False
     enabled: bool = True
     security_severity: str = ""
+    unsafe_fix: bool = False
 
     @property
     def summary(self) -> str:

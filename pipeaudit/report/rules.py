@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,8 @@ from pipeaudit.model.audit import Audit, RuleInfo
 from pipeaudit.report.links import rule_page
 
 _EXAMPLE = re.compile(r"^(Bad|Good)(?:, in ([^:\n]+))?:$")
+
+_NARROWEST, _WIDEST = 40, 100
 
 
 def table(rules: Sequence[RuleInfo]) -> str:
@@ -25,7 +28,7 @@ def table(rules: Sequence[RuleInfo]) -> str:
             r.severity.value,
             r.ceiling.value,
             r.tier,
-            "yes" if r.fixable else "",
+            "unsafe" if r.unsafe_fix else "yes" if r.fixable else "",
             " ".join(r.controls),
         )
         for r in rules
@@ -56,6 +59,7 @@ def _plain(rule: RuleInfo) -> dict[str, object]:
         "controls": list(rule.controls),
         "kinds": list(rule.kinds),
         "fixable": rule.fixable,
+        "unsafe_fix": rule.unsafe_fix,
         "doc": rule.doc,
         "url": rule_page(rule),
     }
@@ -72,27 +76,57 @@ def markdown_table(rules: Iterable[RuleInfo]) -> str:
 
 
 def page(rule: RuleInfo) -> str:
-    """A rule's page as text."""
+    """A rule's page as text, its prose as wide as the terminal and its examples as they are."""
+    width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((80, 24)).columns))
+    names = max(len(name) for name, _ in _facts(rule))
     facts = [
-        f"{rule.severity.value}, confidence up to {rule.ceiling.value}, stage {rule.stage}, {rule.tier}",
-        f"controls: {', '.join(rule.controls)}" if rule.controls else "",
-        f"kinds: {', '.join(rule.kinds)}" if rule.kinds else "",
-        "mended by --fix" if rule.fixable else "",
+        textwrap.fill(
+            text,
+            width,
+            initial_indent=f"  {name.ljust(names)}  ",
+            subsequent_indent=" " * (names + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, text in _facts(rule)
     ]
-    head = f"{rule.id} {rule.name}\n" + "".join(f"{fact}\n" for fact in facts if fact)
-    ignore = f"To live with one: # pipeaudit: ignore[{rule.id}] the reason\n"
-    return f"{head}\n{rule.doc.rstrip()}\n\n{ignore}{rule_page(rule)}\n"
+    more = f"To live with one: # pipeaudit: ignore[{rule.id}] the reason\n{rule_page(rule)}\n"
+    return f"{rule.id} {rule.name}\n\n" + "\n".join(facts) + f"\n\n{_wrapped(rule.doc, width)}\n\n{more}"
+
+
+def _facts(rule: RuleInfo) -> list[tuple[str, str]]:
+    pack = rule.tier.removeprefix("pack:")
+    runs = f"with --packs {pack}" if rule.tier.startswith("pack:") else "by default"
+    gate = ", and fails a build at high confidence" if rule.tier == "core" else ""
+    fix = "--fix --unsafe-fixes, in plain cases" if rule.unsafe_fix else "--fix, in plain cases"
+    facts = [
+        ("severity", rule.severity.value),
+        ("confidence", {"high": "high at best", "medium": "medium at best", "low": "low"}[rule.ceiling.value]),
+        ("stage", "that of the place" if rule.stage == "site" else rule.stage),
+        ("runs", runs + gate),
+        ("controls", ", ".join(rule.controls)),
+        ("kinds", ", ".join(rule.kinds)),
+        ("mended by", fix if rule.fixable else ""),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def _wrapped(doc: str, width: int) -> str:
+    """Paragraphs to the width; examples, which are indented, stay as they are."""
+    parts = [
+        part
+        if part.startswith("    ")
+        else textwrap.fill(" ".join(part.split()), width, break_long_words=False, break_on_hyphens=False)
+        for part in doc.strip().split("\n\n")
+    ]
+    return "\n\n".join(parts)
 
 
 def markdown_page(rule: RuleInfo) -> str:
     """A rule's page as Markdown: examples become code blocks."""
-    lines = [f"# {rule.id} {rule.name}", ""]
-    lines += [
-        f"`{rule.severity.value}` · confidence up to `{rule.ceiling.value}` · stage `{rule.stage}` · `{rule.tier}`"
-    ]
-    if rule.controls:
-        lines.append(f"Controls: {', '.join(rule.controls)}")
-    return "\n".join([*lines, "", *_marked_up(rule.doc.split("\n")), ""])
+    facts = [f"- {name}: {text}" for name, text in _facts(rule)]
+    lines = [f"# {rule.id} {rule.name}", "", *facts, "", *_marked_up(rule.doc.split("\n")), ""]
+    return "\n".join(lines)
 
 
 def _marked_up(lines: Sequence[str]) -> list[str]:
