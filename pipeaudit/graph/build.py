@@ -10,6 +10,7 @@ from pipeaudit.flow.events import Events
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.artifacts import Overlaps, kind_of, normal, shown
 from pipeaudit.link.cells import NotebookCells
+from pipeaudit.link.feature_stores import FeatureStores
 from pipeaudit.link.kinds import stage_kind
 from pipeaudit.link.observed import Observed, observed, settle
 from pipeaudit.link.programs import programs
@@ -58,9 +59,10 @@ def build(
     known = {normal(item.name): item for item in said if isinstance(item, Artifact)}
     problems = [item for item in said if isinstance(item, Problem)]
     joined = _join(stages, sources)
+    stores = FeatureStores(known)
     owned = {program.path for one in joined if _rank(one.said[0])[0] != 1 for program in one.runs[:1]}
     for one in joined:
-        one.observed = observed(_own_runs(one, owned), events, sources)
+        one.observed = observed(_own_runs(one, owned), events, sources, stores)
         settle(
             one.observed,
             [name for stage in one.said for name in stage.reads],
@@ -102,6 +104,7 @@ def _join(stages: list[Stage], sources: Sources) -> list[_Joined]:
     lone = _lone_programs(stages, runs)
     by_program: dict[tuple[str, str], _Joined] = {}
     run_by_pipelines: set[str] = set()
+    defining = {stage.at.path for stage in stages if _rank(stage)[0] == 0}
     for _, stage in ordered:
         own = runs[id(stage)]
         key = lone.get(id(stage))
@@ -111,6 +114,8 @@ def _join(stages: list[Stage], sources: Sources) -> list[_Joined]:
             continue
         if stage.system in CODE_SYSTEMS and own and own[0].path in run_by_pipelines:
             continue  # a pipeline runs it among others: beside that it is no stage of its own
+        if stage.system == "python" and stage.at.path in defining and not _is_program(stage.at.path, sources):
+            continue  # an engine reads the file for the pipeline that it defines; nobody runs it
         made = _Joined([stage], own)
         joined.append(made)
         if key is not None:
@@ -123,6 +128,10 @@ def _join(stages: list[Stage], sources: Sources) -> list[_Joined]:
     ):
         one.id = _identifier(one.said[0], taken)
     return sorted(joined, key=lambda one: (one.said[0].system, *one.said[0].at.key, one.said[0].name, one.id))
+
+
+def _is_program(path: str, sources: Sources) -> bool:
+    return b"__main__" in (sources.data(path) or b"")
 
 
 def _lone_programs(stages: list[Stage], runs: Mapping[int, tuple[Program, ...]]) -> dict[int, tuple[str, str]]:

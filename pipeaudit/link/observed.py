@@ -8,6 +8,7 @@ from posixpath import dirname, join, normpath
 
 from pipeaudit.flow.events import Event, Events
 from pipeaudit.link.artifacts import normal
+from pipeaudit.link.feature_stores import FeatureStores
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program
 from pipeaudit.sources import Sources
@@ -34,15 +35,30 @@ class Observed:
     kinds: dict[str, ArtifactKind] = field(default_factory=dict)
 
 
-def observed(runs: Iterable[Program], events: Mapping[str, Events], sources: Sources) -> Observed:
+def observed(
+    runs: Iterable[Program], events: Mapping[str, Events], sources: Sources, stores: FeatureStores
+) -> Observed:
     """What these programs read and write, together; what one reads back of its own writing is no input."""
     seen = Observed()
     for program in runs:
         known = events.get(program.path)
-        if known is not None:
-            for event in own_events(known, program.function):
-                _note(event, program, seen, sources)
+        if known is None:
+            continue
+        for event in own_events(known, program.function):
+            if stores and _feature_store(event, known, seen, stores):
+                continue
+            _note(event, program, seen, sources)
     return seen
+
+
+def _feature_store(event: Event, known: Events, seen: Observed, stores: FeatureStores) -> bool:
+    """Whether a call asks a feature store that the repository defines, or gives it something."""
+    read, written = [*stores.reads(event, known, event.at.path)], [*stores.writes(event, event.at.path)]
+    for name in read:
+        seen.reads.setdefault(name, event.at)
+    for name in written:
+        seen.writes.setdefault(name, event.at)
+    return bool(read or written)
 
 
 def settle(seen: Observed, reads: Iterable[str], writes: Iterable[str]) -> None:
