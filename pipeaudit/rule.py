@@ -48,7 +48,7 @@ from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.edit import Addition, Rewrite, Withdrawal
 from pipeaudit.model.finding import Confidence, Match, Problem, Related, Severity, least
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
+from pipeaudit.model.pipeline import CODE_SYSTEMS, ArtifactKind, Edge, Node, Origin, Program, Stage, StageKind
 from pipeaudit.model.suppression import Suppression
 from pipeaudit.read.document import Document, Section
 from pipeaudit.read.node import Node as ConfigNode
@@ -59,6 +59,7 @@ from pipeaudit.repository import Repository
 
 __all__ = [
     "ANALYTIC",
+    "CODE_SYSTEMS",
     "KNOWN",
     "MISSING",
     "Addition",

@@ -12,7 +12,7 @@ from pipeaudit.evidence.release import schedules
 from pipeaudit.evidence.signal import signal
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import StageKind
+from pipeaudit.model.pipeline import CODE_SYSTEMS, StageKind
 
 _ON_DRIFT = re.compile(r"drift|psi(?:_|\b)|shift|reference|baseline|current|production|monitor", re.IGNORECASE)
 
@@ -44,8 +44,7 @@ def quality_monitor(facts: Facts) -> Iterator[Evidence]:
         if not re.search(r"monitor|drift|quality|observ|track", node.name, re.IGNORECASE):
             continue
         if node.declarations and {said.system for said in node.declarations} - {
-            "python",
-            "notebook",
+            *CODE_SYSTEMS,
             "docker",
             "compose",
         }:

@@ -22,7 +22,7 @@ class StageKind(Enum):
 
 
 # Systems by what their stages are: bare code, and what starts, builds and serves it; all others are pipelines.
-CODE_SYSTEMS = frozenset(("python", "notebook"))
+CODE_SYSTEMS = frozenset(("python", "notebook", "hydra"))
 JOB_SYSTEMS = frozenset(
     """github-actions gitlab-ci azure-pipelines circleci jenkins cloud-build codebuild kubernetes helm
     terraform""".split()

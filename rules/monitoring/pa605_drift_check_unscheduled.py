@@ -1,7 +1,7 @@
-from pipeaudit.rule import Confidence, Iterator, Match, Project, Severity, StageKind, is_test, rule
+from pipeaudit.rule import CODE_SYSTEMS, Confidence, Iterator, Match, Project, Severity, StageKind, is_test, rule
 
 _RUNS = ("monitoring-scheduled", "monitor-in-service", "drift-monitor-manifest")
-_CODE = ("python", "notebook", "docker", "compose")
+_STARTED_BY_HAND = (*CODE_SYSTEMS, "docker", "compose")
 
 
 @rule(
@@ -57,7 +57,10 @@ def drift_check_unscheduled(project: Project) -> Iterator[Match]:
     for found in project.evidence("drift-check"):
         path = found.at.path
         declared = [
-            said for node in project.graph.running(path) for said in node.declarations if said.system not in _CODE
+            said
+            for node in project.graph.running(path)
+            for said in node.declarations
+            if said.system not in _STARTED_BY_HAND
         ]
         if not path.endswith(".ipynb") and not is_test(path) and not declared and not _is_imported(project, path):
             yield Match(

@@ -1,6 +1,7 @@
 import re
 
 from pipeaudit.rule import (
+    CODE_SYSTEMS,
     ArtifactNode,
     Confidence,
     Iterator,
@@ -15,7 +16,6 @@ from pipeaudit.rule import (
 )
 
 _SHARED = re.compile(r"(^|/)(logs?|te?mp|\.?cache)(/|$)|\.log$|\.(db|sqlite3?|delta|lance)$", re.IGNORECASE)
-_CODE = ("python", "notebook")
 _OF_FILES = ("dvc", "snakemake", "make")  # systems whose outputs are paths in this repository
 
 
@@ -115,7 +115,7 @@ def competing_writers(project: Project) -> Iterator[Match]:
 
 
 def _in_pipeline(node: Node) -> bool:
-    return any(said.system not in _CODE for said in node.declarations)
+    return any(said.system not in CODE_SYSTEMS for said in node.declarations)
 
 
 def _share(project: Project, one: Node, other: Node) -> bool:

@@ -1,6 +1,7 @@
 import re
 
 from pipeaudit.rule import (
+    CODE_SYSTEMS,
     ArtifactKind,
     Confidence,
     Iterator,
@@ -16,7 +17,6 @@ from pipeaudit.rule import (
     rule,
 )
 
-_CODE = ("python", "notebook")
 _PASSING = re.compile(r"(^|/)(logs?|te?mp|cache)(/|$)|\.log$", re.IGNORECASE)
 _ROLES = ("train", "fit_transformer", "split", "evaluate", "metric", "save_model", "write_data")
 _MENTIONS = (
@@ -86,7 +86,12 @@ def _artifacts(project: Project) -> Iterator[Match]:
         for node in project.graph.writers(artifact)[:1]:
             declared = artifact in project.graph.writes(node, Origin.DECLARED)
             in_between = bool(project.graph.after(node)) and not any(s.note == "data" for s in node.declarations)
-            if declared and in_between and node.system not in _CODE and not _is_named(project, node, artifact.name):
+            if (
+                declared
+                and in_between
+                and node.system not in CODE_SYSTEMS
+                and not _is_named(project, node, artifact.name)
+            ):
                 unread.setdefault(node.at, (node, []))[1].append(artifact.name)
     for at, (node, names) in unread.items():
         shown = ", ".join(f"`{name}`" for name in dict.fromkeys(names[:5]))
@@ -117,7 +122,7 @@ def _scripts(project: Project) -> Iterator[Match]:
         program = project.programs[path]
         if program.is_notebook or is_test(path) or is_example(path) or path in entered or not program.of(*_ROLES):
             continue
-        run = any(said.system not in _CODE for node in project.graph.running(path) for said in node.declarations)
+        run = any(said.system not in CODE_SYSTEMS for node in project.graph.running(path) for said in node.declarations)
         stem = path.rpartition("/")[2].removesuffix(".py")
         words = re.findall(r"\w+", stem)
         named = all(mentions.get(word, set()) - {path} for word in words)

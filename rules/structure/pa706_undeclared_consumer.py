@@ -1,6 +1,16 @@
-from pipeaudit.rule import ArtifactKind, Confidence, Iterator, Match, Project, Related, Severity, is_test, rule
+from pipeaudit.rule import (
+    CODE_SYSTEMS,
+    ArtifactKind,
+    Confidence,
+    Iterator,
+    Match,
+    Project,
+    Related,
+    Severity,
+    is_test,
+    rule,
+)
 
-_CODE = ("python", "notebook")
 _INNER = (ArtifactKind.DATASET, ArtifactKind.FEATURES)
 
 
@@ -60,7 +70,9 @@ def undeclared_consumer(project: Project) -> Iterator[Match]:
     Source: Sculley et al. 2015, undeclared consumers.
     """
     for artifact in project.graph.artifacts.values():
-        writers = [n for n in project.graph.writers(artifact) if any(s.system not in _CODE for s in n.declarations)]
+        writers = [
+            n for n in project.graph.writers(artifact) if any(s.system not in CODE_SYSTEMS for s in n.declarations)
+        ]
         if artifact.kind not in _INNER or not writers or "{}" in artifact.name:
             continue
         if all(said.note == "data" for node in writers for said in node.declarations):

@@ -1,6 +1,18 @@
 import re
 
-from pipeaudit.rule import Confidence, Event, Iterator, Match, Node, Project, Related, Severity, is_test, rule
+from pipeaudit.rule import (
+    CODE_SYSTEMS,
+    Confidence,
+    Event,
+    Iterator,
+    Match,
+    Node,
+    Project,
+    Related,
+    Severity,
+    is_test,
+    rule,
+)
 
 _NOW = (
     "datetime.datetime.now",
@@ -13,7 +25,7 @@ _NOW = (
     "pandas.Timestamp.today",
     "pandas.to_datetime.now",
 )
-_WHENEVER = ("python", "notebook", "docker", "compose", "make", "dvc", "github-actions", "gitlab-ci")
+_WHENEVER = (*CODE_SYSTEMS, "docker", "compose", "make", "dvc", "github-actions", "gitlab-ci")
 
 _ASSIGNED = re.compile(r"\s*(\w+)\s*(?::[^=]+)?=(?!=)(.*)")
 _WORD = re.compile(r"\b[A-Za-z_]\w*")

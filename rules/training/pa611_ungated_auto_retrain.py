@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Iterator, Match, Node, Project, Related, Severity, StageKind, rule
+from pipeaudit.rule import CODE_SYSTEMS, Confidence, Iterator, Match, Node, Project, Related, Severity, StageKind, rule
 
 _GATES = ("metric-gate", "champion-challenger", "model-approval-required", "approval-gate", "retraining-threshold")
 
@@ -77,7 +77,7 @@ def ungated_auto_retrain(project: Project) -> Iterator[Match]:
 
 
 def _is_orchestrated(node: Node) -> bool:
-    return node.system not in ("python", "notebook", "docker", "compose", "make")
+    return node.system not in (*CODE_SYSTEMS, "docker", "compose", "make")
 
 
 def _is_judged(project: Project, node: Node) -> bool:
