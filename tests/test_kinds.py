@@ -17,6 +17,10 @@ NAMES = {
     "section_07_deploy_app_to_railway": "deployment",
     "WeaviateDocumentIngestOperator": "collection",
     "evaluate_model": "evaluation",
+    "load_test_images": "collection",
+    "feature_importance": "preprocessing",
+    "secrets_ready": "other",
+    "build_scoring_image": "other",
     "fetch_train_data": "collection",
     "churn_model": "training",
     "ingest_docs": "collection",
@@ -30,6 +34,7 @@ NAMES = {
 JOBS = {
     "deploy-model": "deployment",
     "test": "other",
+    "test-read-config": "other",
     "unit-tests": "other",
     "argocd-server": "other",
     "models-web": "other",

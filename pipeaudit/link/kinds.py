@@ -19,23 +19,22 @@ _DECISIVE = {
 # What code of every kind does on its way: it outweighs no name, and the latter tells nothing at all.
 _BESIDE = frozenset(("instrument", "inspect", "log_param", "read", "write_data"))
 _SAYS_NOTHING = frozenset(("instrument", "log_param", "write_data"))
-# Beginnings of words that name what a stage does; those that only name what it works on come second.
+# Beginnings of words that name what a stage does, and whole words (`$`); those that only name what it works on come last.
 _VERBS = {
     StageKind.MONITORING: "monitor drift alert observ watch",
-    StageKind.DEPLOYMENT: "deploy serv regist promot publish release endpoint infer rollout canary ship onnx export",
+    StageKind.DEPLOYMENT: """deploy serv regist promot publish release endpoint infer rollout canary ship$ ships$ onnx
+        export""",
     StageKind.EVALUATION: "eval metric test scor benchmark compar explain report assess predict backtest",
-    StageKind.TRAINING: "train retrain pretrain fit fine tun hyper learn modelling modeling estimat forecast",
-    StageKind.EXPLORATION: "eda explor visual plot profil analy inspect",
-    StageKind.PREPROCESSING: (
-        "prep preproc process featur transform clean split encod scal imput augment token normal filter merg join"
-        " select valid embed aggreg format etl convert dedup resampl vectori"
-    ),
-    StageKind.COLLECTION: (
-        "ingest download extract fetch collect load import scrap crawl acqui get read pull query sync"
-    ),
+    StageKind.TRAINING: """train retrain pretrain fit$ fits$ fitting fine$ finetun tune tuning hyper learn modelling
+        modeling estimat forecast""",
+    StageKind.EXPLORATION: "eda$ explor visual plot profil analy inspect",
+    StageKind.PREPROCESSING: """prep preproc process featur transform clean split encod scal imput augment token normal
+        filter merg join select valid embed aggreg format etl convert dedup resampl vectori""",
+    StageKind.COLLECTION: """ingest download extract fetch collect load import$ imports$ importing importer scrap crawl
+        acqui get$ getting read$ reads$ reading pull query sync""",
 }
-_NOUNS = {StageKind.TRAINING: ("model",), StageKind.COLLECTION: ("data", "raw", "source")}
-_STEMS = {kind: tuple(stems.split()) for kind, stems in _VERBS.items()}
+_NOUNS = {StageKind.TRAINING: re.compile("model"), StageKind.COLLECTION: re.compile("data|raw|source")}
+_STEMS = {kind: re.compile("|".join(stems.split())) for kind, stems in _VERBS.items()}
 _PHRASES = (
     (StageKind.PREPROCESSING, re.compile(r"train_(valid?_)?test|data_(valid|quality)|valid\w*_(data|input|schema)")),
     (StageKind.EVALUATION, re.compile(r"valid\w*_model|model_valid|cross_valid")),
@@ -50,8 +49,12 @@ _AROUND = re.compile(
     r"component|pipeline|flow|dag|workflow|main|script|fn|func|function|models?|ci|cd|ct|dev|prod|the|my|new|and|to|with|"
     r"build|make|create|generate|calculate|compute"
 )
-_SOFTWARE_TEST = re.compile(r"(?:^|_)(?:load|stress|smoke|unit|integration|perf|performance|e2e)_?tests?(?:_|$)")
+# Of software: its tests, and the making of images.
+_OF_SOFTWARE = re.compile(
+    r"(?:^|_)(?:smoke|unit|integration|perf|e2e)_?tests?(?:_|$)|(?:load|stress|performance)_?tests?$|^(?:build|push)_.{0,40}images?$"
+)
 # Words that tell nothing of a job: CI tests software, and a cluster is full of servers.
+_TESTS = ("test", "tests")
 _OF_JOBS = frozenset("test tests server servers service services reader loader".split())
 _DOCUMENTS = frozenset(("doc", "docs", "documentation", "site", "website", "wiki"))  # `deploy-docs` deploys no model
 
@@ -107,7 +110,7 @@ def _said(name: str, is_job: bool) -> StageKind | None:
     """What the verb of a name says; OTHER where it is of software and its documents, None where there is no verb."""
     words = _words(name)
     plain = "_".join(words)
-    if _SOFTWARE_TEST.search(plain):
+    if _OF_SOFTWARE.search(plain) or (is_job and words[0] in _TESTS):
         return StageKind.OTHER
     phrase = next((kind for kind, pattern in _PHRASES if pattern.search(plain)), None)
     telling = _without_edges([word for word in words if not (is_job and word in _OF_JOBS)])
@@ -133,9 +136,9 @@ def _without_edges(words: list[str]) -> list[str]:
     return words[first:end]
 
 
-def _named(words: list[str], beginnings: Mapping[StageKind, tuple[str, ...]]) -> StageKind | None:
+def _named(words: list[str], beginnings: Mapping[StageKind, re.Pattern[str]]) -> StageKind | None:
     for word in words:
         for kind, stems in beginnings.items():
-            if word.startswith(stems):
+            if stems.match(word):
                 return kind
     return None

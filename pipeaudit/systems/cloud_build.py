@@ -69,8 +69,9 @@ def _name(body: Node) -> str:
     if name := body.get("id").text:
         return name
     words = [word for word in body.strings("args") if not word.startswith("-") and " " not in word]
-    tool = body.get("entrypoint").text or _image(body)
-    return " ".join([tool, *words[: _WORDS_OF_A_NAME - 1]])
+    entry = body.get("entrypoint").text.rpartition("/")[2]
+    is_shell = entry in _SHELLS or body.get("script").text
+    return _image(body) if is_shell else " ".join([entry or _image(body), *words[: _WORDS_OF_A_NAME - 1]])
 
 
 def _image(body: Node) -> str:
