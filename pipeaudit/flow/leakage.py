@@ -71,7 +71,9 @@ def together(found: Iterable[Leak]) -> list[tuple[Leak, ...]]:
     for leak in found:
         one = (leak.learned.what, leak.evaluation.event.id, leak.fit.function, leak.fit.at.path, leak.strong)
         key = leak.fit.id if leak.is_transformer else (*one, leak.is_aggregate, leak.inside_train)
-        groups.setdefault(key, []).append(leak)
+        group = groups.setdefault(key, [])
+        if all(leak.fit.at != other.fit.at for other in group):
+            group.append(leak)
     return [tuple(group) for group in groups.values()]
 
 
@@ -357,7 +359,12 @@ def _of_parameters(events: Events, pair: Judged) -> bool:
 
 def _clears(events: Events, pair: Judged) -> bool:
     """An evaluation on rows that may be others than the training rows."""
-    return pair.evaluation.how in ("cv", "tail") or held_out(events, pair.training, pair.evaluation)
+    if pair.evaluation.how in ("cv", "tail") or held_out(events, pair.training, pair.evaluation):
+        return True
+    # where branches met, the model is trained on all rows or on a part of them: on the part, the rest is held out
+    rows = pair.training.rows
+    parts = [one for one in rows if any(other != one and other in events.rows.ancestors(one) for other in rows)]
+    return bool(parts) and events.rows.disjoint(pair.evaluation.rows, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,12 +449,15 @@ def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """A fit was shown the rows that the model is then reported on. `stops`: whether watching them decides."""
+    """A fit was shown the rows that the model is then reported on. `stops`: whether watching them decides; `in_fold`:
+    they are one fold of several, so the figure is a mean.
+    """
 
     training: Training
     report: Evaluation
     stops: bool | None
     strong: bool
+    in_fold: bool
 
 
 def steered_by_test(events: Events) -> list[Steered]:
@@ -471,7 +481,9 @@ def steered_by_test(events: Events) -> list[Steered]:
         if on_same and not clean:
             report = min(on_same, key=lambda r: (_RANK[r.how], r.event.id))
             strong = pair.training.event.strong and report.event.strong
-            found.append(Steered(pair.training, report, stops if isinstance(stops, bool) else None, strong))
+            decides = stops if isinstance(stops, bool) else None
+            in_fold = _is_fold(events, pair.evaluation.rows)
+            found.append(Steered(pair.training, report, decides, strong, in_fold))
     return found
 
 

@@ -80,7 +80,7 @@ def preprocessing_leakage(events: Events) -> Iterator[Match]:
     if events.is_test:
         return
     for leak, *others in together(leaks(events, supervised=False)):
-        does = _DOES.get(leak.learned.what, "is computed from") if leak.is_transformer else "is computed from"
+        does = _DOES.get(leak.learned.what, "is fitted on") if leak.is_transformer else "is computed from"
         also = f", as {len(others)} more are," if others else ""
         yield Match(
             leak.fit.at,

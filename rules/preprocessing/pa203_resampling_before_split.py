@@ -61,7 +61,8 @@ def resampling_before_split(events: Events) -> Iterator[Match]:
     for copies in copies_across_split(events):
         if "resample" not in copies.copying.roles:
             continue
-        sampler = copies.copying.name.split(".")[-2] if "." in copies.copying.name else copies.copying.name
+        parts = copies.copying.name.split(".")
+        sampler = parts[-2] if parts[-1] in ("fit_resample", "fit_sample") and len(parts) > 1 else parts[-1]
         yield Match(
             copies.copying.at,
             f"`{sampler}` makes copies of rows before they are split: parts of them train and judge the model at "

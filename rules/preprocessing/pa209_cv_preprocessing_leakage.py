@@ -79,7 +79,7 @@ def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
     if events.is_test:
         return
     for leak, *others in together(internal_leaks(events)):
-        does = _DOES.get(leak.learned.what, "is computed from") if leak.is_transformer else "is computed from"
+        does = _DOES.get(leak.learned.what, "is fitted on") if leak.is_transformer else "is computed from"
         also = f", as {len(others)} more are," if others else ""
         inside = leak.inside_train and not leak.learned.supervised
         yield Match(

@@ -7,6 +7,7 @@ from pipeaudit.rule import (
     Related,
     Scope,
     Severity,
+    Snapshot,
     StageKind,
     rule,
     trainings,
@@ -82,7 +83,10 @@ def label_encoder_on_features(events: Events) -> Iterator[Match]:
         sensitive = [
             fit.event
             for fit in fits
-            if fit.event.id > first.id and fit.event.detail.get("scale_sensitive") and _share(first, fit.rows, events)
+            if fit.event.id > first.id
+            and fit.event.detail.get("scale_sensitive")
+            and _share(first, fit.rows, events)
+            and _holds(fit.features, first.arguments["y"])
         ]
         several = len({use.arguments["y"].columns for use in uses}) > 1 or _in_loop(events, first)
         place = (first.at.path, first.at.line, first.at.cell)
@@ -127,6 +131,11 @@ def _in_loop(events: Events, event: Event) -> bool:
     """Whether one encoder, made outside the loop, is fitted in it."""
     made = events.with_id(event.receiver.produced) if event.receiver is not None else None
     return bool(event.loops) and made is not None and made.loops != event.loops
+
+
+def _holds(features: Snapshot, encoded: Snapshot) -> bool:
+    """Whether the encoded column may be among the features; not where these are known to be others."""
+    return features.columns is None or not encoded.columns or bool(set(encoded.columns) & set(features.columns))
 
 
 def _share(event: Event, rows: frozenset[int], events: Events) -> bool:

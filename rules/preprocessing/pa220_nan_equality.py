@@ -60,10 +60,12 @@ def nan_equality(events: Events) -> Iterator[Match]:
                     symbol=event.function,
                 )
         elif (names[0] == "list") is (event.name in ("in", "not in")):
-            never = "always true" if event.name in ("!=", "not in") else "never true"
+            never = "always true" if event.name == "!=" else "never true"
             yield Match(
                 event.at,
-                f"comparing with `{written}` by `{event.name}` is {never}: NaN equals nothing, itself included",
+                f"`{event.name} {written}` finds no computed NaN: NaN equals nothing, itself included"
+                if names[0] == "list"
+                else f"comparing with `{written}` by `{event.name}` is {never}: NaN equals nothing, itself included",
                 fix="Use isna()/notna(), numpy.isnan or math.isnan.",
                 symbol=event.function,
                 edit=_edit(event, operands),

@@ -61,7 +61,8 @@ def early_stopping_on_test(events: Events) -> Iterator[Match]:
     Fix: take a validation part out of the training rows and watch that.
 
     Not seen: a stop by hand between two runs. Test rows that are only logged during training are a note; rows that
-    the program itself calls validation rows are a warning: their score is too good, though nobody calls it the test.
+    the program itself calls validation rows, and those of a fold, are a warning: their score is too good, though nobody
+    calls it the test.
 
     Source: Kapoor and Narayanan, leakage L1.1; Yang et al., ASE 2022.
     """
@@ -71,7 +72,8 @@ def early_stopping_on_test(events: Events) -> Iterator[Match]:
         does = "report the result" if measured else "it then predicts"
         if steered.stops:
             says = f"training stops, or keeps its best, by rows that {does}"
-            severity = None if measured and not _is_validation(report.event) else Severity.WARNING
+            aside = steered.in_fold or _is_validation(report.event)
+            severity = None if measured and not aside else Severity.WARNING
         else:
             says, severity = f"training is watched on the rows that {does}", Severity.NOTE
         yield Match(
