@@ -100,6 +100,8 @@ _BANG = re.compile(r"^\s*(?:!|%(?:sh|bash|pip|run)\b)\s*(.*)$")
 
 def from_cell(path: str, cell: int, source: str) -> Iterator[Command]:
     """The shell lines of a notebook's code cell."""
+    if "!" not in source and "%" not in source:
+        return
     lines = source.split("\n")
     first = next((line for line in lines if line.strip()), "")
     if re.match(r"\s*%%(?:bash|sh|script|writefile .*\.sh)\b", first):

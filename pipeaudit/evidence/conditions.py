@@ -82,6 +82,8 @@ def _conditions(path: str, source: str, cell: int | None) -> Iterator[Condition]
 
 def _may_compare(source: str) -> bool:
     """Whether some branch or assertion has an order and a metric's name near: only then is the text parsed."""
+    if not any(order in source for order in "<>") or not any(word in source for word in ("if", "assert")):
+        return False
     for start in _START.finditer(source):
         end = start.end()
         for _ in range(_MOST_LINES):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from operator import itemgetter
 
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.prose import Writing, around, at_offset, opening_words, says
@@ -40,34 +39,33 @@ def sections(rule: SectionRule, facts: Facts) -> Iterator[Evidence]:
             yield Evidence(section.at, rule.says.replace("{heading}", section.title.strip()[:80]), rule.strength)
 
 
-def _by_key(facts: Facts) -> dict[str, list[tuple[int, Section]]]:
-    """All sections with their number, by the key of their heading."""
-    found: dict[str, list[tuple[int, Section]]] = {}
-    every = (section for document in facts.documents for section in document.sections)
+def _by_term(facts: Facts) -> tuple[list[Section], dict[str, list[int]]]:
+    """All sections, and where they stand by each term that finds them."""
+    every = [section for document in facts.documents for section in document.sections]
+    by_key: dict[str, list[int]] = {}
     for number, section in enumerate(every):
-        found.setdefault(section.key, []).append((number, section))
-    return found
+        by_key.setdefault(section.key, []).append(number)
+    by_term: dict[str, list[int]] = {}
+    for key, numbers in by_key.items():
+        for term in _terms(key):
+            by_term.setdefault(term, []).extend(numbers)
+    return every, by_term
 
 
 def _under(facts: Facts, headings: frozenset[str]) -> list[Section]:
     """The sections under such headings, in order."""
-    matching = [part for key, held in facts.once(_by_key).items() if _matches(key, headings) for part in held]
-    return [section for _, section in sorted(matching, key=itemgetter(0))]
+    every, by_term = facts.once(_by_term)
+    return [every[number] for number in sorted({n for term in headings for n in by_term.get(term, ())})]
 
 
-def _matches(heading: str, wanted: frozenset[str]) -> bool:
-    """A heading as a whole, or a phrase of it that is longer than one word, or one word among at most three."""
-    if heading in wanted:
-        return True
-    if heading.count(" ") >= _LONGEST_HEADING:
-        return False
+def _terms(heading: str) -> set[str]:
+    """A heading as a whole, each phrase of it that is longer than one word, and each word of a short one."""
     words = heading.split()
-    for start in range(len(words)):
-        for end in range(start + 1, len(words) + 1):
-            phrase = " ".join(words[start:end])
-            if phrase in wanted and (end - start > 1 or len(words) <= _SHORT_HEADING):
-                return True
-    return False
+    if len(words) > _LONGEST_HEADING:
+        return {heading}
+    shortest = 1 if len(words) <= _SHORT_HEADING else 2
+    ends = range(1, len(words) + 1)
+    return {heading, *(" ".join(words[start:end]) for end in ends for start in range(end - shortest + 1))}
 
 
 _LONGEST_HEADING = 9

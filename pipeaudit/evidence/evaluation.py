@@ -113,22 +113,18 @@ _METRIC_KEY = re.compile(
 )
 
 
+_OBJECTIVES = dict.fromkeys(
+    """scoring refit metric_for_best_model monitor primary_metric objective_metric_name metric eval_metric
+    objective""".split()
+)
+
+
 @signal("search-objective")
 def search_objective(facts: Facts) -> Iterator[Evidence]:
     """The metric that a search, an early stop or a checkpoint goes by."""
     for events in facts.calls.by_name.values():
         for event in events:
-            for name in (
-                "scoring",
-                "refit",
-                "metric_for_best_model",
-                "monitor",
-                "primary_metric",
-                "objective_metric_name",
-                "metric",
-                "eval_metric",
-                "objective",
-            ):
+            for name in _OBJECTIVES if not _OBJECTIVES.keys().isdisjoint(event.arguments) else ():
                 value = event.argument(name)
                 if value is None or not isinstance(value.constant, str) or value.constant is MISSING:
                     continue

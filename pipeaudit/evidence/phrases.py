@@ -26,5 +26,9 @@ def pattern(phrase: str) -> re.Pattern[str]:
 
 def first(text: str, phrases: Iterable[str]) -> re.Match[str] | None:
     """The earliest of the phrases in a text."""
-    found = [match for phrase in phrases if (match := pattern(phrase).search(text))]
-    return min(found, key=lambda match: match.start()) if found else None
+    return _any(tuple(phrases)).search(text)
+
+
+@lru_cache(maxsize=1024)
+def _any(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern(phrase).pattern})" for phrase in phrases), re.IGNORECASE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
@@ -37,6 +38,7 @@ _TEST = re.compile(
 )
 
 
+@lru_cache(maxsize=50_000)
 def is_test(path: str) -> bool:
     """Whether a file is test code, by its path."""
     return _TEST.search(path) is not None
@@ -45,6 +47,7 @@ def is_test(path: str) -> bool:
 _EXAMPLE = re.compile(r"(?:^|/)(?:docs?|examples?|tutorials?|benchmarks?|samples?|demos?)/", re.IGNORECASE)
 
 
+@lru_cache(maxsize=50_000)
 def is_example(path: str) -> bool:
     """Whether a file shows how a library is used, by its path."""
     return _EXAMPLE.search(path) is not None
@@ -176,6 +179,11 @@ _KEYS: dict[str, Callable[[Event], Iterable[str]]] = {
 }
 
 
+@lru_cache(maxsize=50_000)
+def _holds(pattern: re.Pattern[str], name: str) -> bool:
+    return pattern.search(name) is not None
+
+
 class _Index:
     """Where the events of each role, of each name and so on stand."""
 
@@ -254,7 +262,7 @@ class Events:
 
     def any_named(self, pattern: re.Pattern[str]) -> bool:
         """Whether the name of any event holds this."""
-        return any(pattern.search(name) for name in self._places("names"))
+        return any(_holds(pattern, name) for name in self._places("names"))
 
     def _places(self, kind: str) -> dict[str, list[int]]:
         """Places in `items` by role, name and so on: rules ask many times for few events."""

@@ -28,7 +28,8 @@ _UNSEEN = re.compile(
     r"|\bglobals\(\)|\blocals\(\)|\bvars\(\)|\bexec\(|\beval\(|\.run_line_magic|\.run_cell|\.ex\(|import_notebook|input\(",
     re.MULTILINE,
 )
-_EXERCISE = re.compile(r"your code|your solution|fill in|todo|exercise|<[A-Z_]+>|\?\?\?|\b___+\b", re.IGNORECASE)
+_EXERCISE = ("your code", "your solution", "fill in", "todo", "exercise", "???")
+_HOLE = re.compile(r"<[a-z_]+>|\b___+\b")
 _STARTER = re.compile(r"homework|exercise|starter|assignment|template", re.IGNORECASE)
 _CAPTURED = re.compile(r"^%%capture[ \t]+(?:-\S+[ \t]+)*(\w+)", re.MULTILINE)
 
@@ -54,7 +55,7 @@ def lost_names(notebook: Notebook, unmade: frozenset[str] | None = None) -> list
     if (
         not notebook.is_python
         or _STARTER.search(notebook.path)
-        or any(_UNSEEN.search(cell.source) or _EXERCISE.search(cell.source) for cell in cells)
+        or any(_UNSEEN.search(cell.source) or _is_exercise(cell.source) for cell in cells)
     ):
         return []
     readings: list[tuple[Cell, _Reading]] = []
@@ -68,6 +69,11 @@ def lost_names(notebook: Notebook, unmade: frozenset[str] | None = None) -> list
         reading.made.update(dict.fromkeys(_CAPTURED.findall(cell.source), 1))
         readings.append((cell, reading))
     return list(_lost(notebook.path, readings))
+
+
+def _is_exercise(source: str) -> bool:
+    lowered = source.lower()
+    return any(words in lowered for words in _EXERCISE) or _HOLE.search(lowered) is not None
 
 
 def _lost(path: str, readings: list[tuple[Cell, _Reading]]) -> Iterator[LostName]:

@@ -89,11 +89,14 @@ def duplicated_transform(project: Project) -> Iterator[Match]:
     told = set()
     for index, ((path, function), events, steps) in enumerate(sequences):
         distinct = set(steps)
+        if _COURSE.search(path):
+            continue
         for (other_path, other_function), other_events, others in sequences[index + 1 :]:
-            variants = basename(path) == basename(other_path) or _COURSE.search(path) or _COURSE.search(other_path)
-            if variants or (other_path, other_function) in told:
+            if basename(path) == basename(other_path) or (other_path, other_function) in told:
                 continue
-            if len(distinct.intersection(others)) >= _FEWEST and _ratio(steps, others) >= _ALIKE:
+            if len(distinct.intersection(others)) < _FEWEST or _COURSE.search(other_path):
+                continue
+            if _ratio(steps, others) >= _ALIKE:
                 told.add((other_path, other_function))
                 notebook = path.endswith(".ipynb") or other_path.endswith(".ipynb")
                 yield Match(
