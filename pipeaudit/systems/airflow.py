@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from pipeaudit.model.location import Location
@@ -644,6 +645,8 @@ def _programs(function: Value, keywords: dict[str, Value]) -> tuple[Program, ...
             return (Program(command=" ".join(words)),)
         if isinstance(value, str | Unknown) and (text := text_of(value)):
             return (Program(command=f"spark-submit {text}" if name == "application" else text),)
+    if notebook := text_of(keywords.get("input_nb")):
+        return (Program(command=f"papermill {quote(notebook)}"),)
     return ()
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from shlex import quote
 
 from pipeaudit.callgraph import Flow, FlowLibrary, Task, calls_in, flow_stages
+from pipeaudit.model.pipeline import Program
 from pipeaudit.pyeval.calls import Call
 from pipeaudit.pyeval.evaluator import Evaluator
 from pipeaudit.pyeval.values import NOT_KNOWN, Choice, Model, Value, text_of
@@ -16,7 +19,6 @@ _READY_MADE = (
     "SQLTask",
     "SnowflakeTask",
     "BigQueryTask",
-    "NotebookTask",
     "RawContainerTask",
 )
 
@@ -47,6 +49,9 @@ class _Flyte(FlowLibrary):
             return Task(inner.name, inner.function, self, inner.options, mapped=True)
         if last in ("reference_task", "reference_workflow"):
             return _Reference(self)
+        if last == "NotebookTask":
+            path = text_of(call.keywords.get("notebook_path")) or ""
+            return _Notebook(text_of(call.argument(0, "name", default=None)) or last, None, self, path=path)
         if last in _READY_MADE or last.endswith("Task"):
             return Task(text_of(call.argument(0, "name", default=None)) or last, None, self)
         if last == "create_node" and isinstance(inner, Task | Flow):
@@ -57,6 +62,17 @@ class _Flyte(FlowLibrary):
         if last in ("approve", "wait_for_input", "sleep"):
             return self.task_called(Task(text_of(call.args[0]) or last if call.args else last, None, self), call)
         return NOT_KNOWN
+
+
+@dataclass(eq=False)
+class _Notebook(Task):
+    """A task that runs a notebook."""
+
+    path: str = ""
+
+    @property
+    def program(self) -> Program | None:
+        return Program(command=f"papermill {quote(self.path)}") if self.path.replace("{}", "") else None
 
 
 class _Reference(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from posixpath import basename, dirname
+from posixpath import basename, dirname, join, normpath
 
 from pipeaudit.flow.events import Events
 from pipeaudit.model.location import Location
@@ -51,4 +51,14 @@ def _started(sources: Sources, path: str) -> Iterator[Program]:
             yield Program(command=command, folder=dirname(path))
         for magic in cleaned.magics:
             if magic.name in ("run", "%run") and magic.argument:
-                yield Program(command=f"python {magic.argument}", folder=dirname(path))
+                yield _included(sources, path, magic.argument)
+
+
+def _included(sources: Sources, path: str, argument: str) -> Program:
+    """`%run train.py --lr 1`; Databricks names notebooks without an extension: `%run ../helpers`."""
+    name = argument.split()[0].strip("'\"")
+    if "." not in basename(name):
+        for ending in (".ipynb", ".py"):
+            if (found := normpath(join(dirname(path), name + ending))) in sources:
+                return Program(path=found)
+    return Program(command=f"python {argument}", folder=dirname(path))
