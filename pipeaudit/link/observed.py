@@ -10,7 +10,7 @@ from pipeaudit.flow.events import Event, Events
 from pipeaudit.link.artifacts import normal
 from pipeaudit.link.feature_stores import FeatureStores
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import ArtifactKind, Program
+from pipeaudit.model.pipeline import ArtifactKind, Program, stored_model
 from pipeaudit.sources import Sources
 
 _READS = ("reads", "load")
@@ -100,7 +100,8 @@ def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> N
     path = event.detail.get("path")
     if not isinstance(path, str) or not path.replace("{}", "").strip("./"):
         return
-    name = normal(_placed(path, program, sources))
+    stored = any(event.effect(operation).get("fmt") == "bentoml" for operation in ("save", "load"))
+    name = stored_model("bentoml", path) if stored else normal(_placed(path, program, sources))
     is_read = any(operation in event.detail for operation in _READS)
     is_write = any(operation in event.detail for operation in _WRITES)
     if is_write:

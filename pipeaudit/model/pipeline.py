@@ -106,6 +106,11 @@ class Artifact:
     path: str = ""
 
 
+def stored_model(store: str, tag: str) -> str:
+    """The artifact's name of a model in a store that keeps versions: whichever of them is asked for, `bentoml:iris`."""
+    return f"{store}:{tag.partition(':')[0]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """`reads`: artifact to stage; `writes`: stage to artifact; `after`: the earlier stage to the later one."""
