@@ -29,6 +29,7 @@ class PythonFile:
     source: str
     cells: tuple[tuple[int, int], ...] = ()
     _lines: list[str] | None = field(default=None, repr=False)
+    _conditional: frozenset[ast.AST] | None = field(default=None, repr=False)
 
     def at(self, node: ast.AST) -> Location:
         line = getattr(node, "lineno", 1)
@@ -37,6 +38,21 @@ class PythonFile:
         end_column = self._column(end_line, getattr(node, "end_col_offset", None) or 0)
         cell, first = self._cell(line)
         return Location(self.path, line - first + 1, column, end_line - first + 1, end_column, cell)
+
+    @property
+    def conditional(self) -> frozenset[ast.AST]:
+        """The calls that stand under a condition or beside a handler: a run may make another one in their place."""
+        if self._conditional is None:
+            found: list[ast.AST] = []
+            waiting: list[tuple[ast.AST, bool]] = [(self.tree, False)]
+            while waiting:
+                node, inside = waiting.pop()
+                if inside and isinstance(node, ast.Call):
+                    found.append(node)
+                inside = inside or (isinstance(node, _CHOOSING) and not _is_main(node))
+                waiting.extend((inner, inside) for inner in ast.iter_child_nodes(node))
+            self._conditional = frozenset(found)
+        return self._conditional
 
     def text(self, node: ast.AST) -> str:
         return ast.get_source_segment(self.source, node) or ""
@@ -57,6 +73,15 @@ class PythonFile:
         if text.isascii():
             return offset + 1
         return len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore")) + 1
+
+
+_CHOOSING = (ast.If, ast.IfExp, ast.Try, ast.Match)
+
+
+def _is_main(node: ast.AST) -> bool:
+    """`if __name__ == "__main__":`"""
+    test = node.test if isinstance(node, ast.If) else None
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
 
 
 class ModuleIndex:

@@ -1,5 +1,5 @@
-"""papermill: each notebook that a program runs as a whole is a stage, one after the other as the program runs them;
-notebooks that run others on Databricks count as well.
+"""papermill: each notebook that a program runs as a whole is a stage, one after the other as the program runs them; so
+is each that a notebook on Databricks runs.
 """
 
 from __future__ import annotations
@@ -14,29 +14,33 @@ from pipeaudit.flow.events import Events
 from pipeaudit.located import located
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Program
-from pipeaudit.system import Declared, Sources, Stage, program_system
+from pipeaudit.pyeval.calls import Call
+from pipeaudit.pyeval.evaluator import Library
+from pipeaudit.pyeval.values import NOT_KNOWN, Value, text_of
+from pipeaudit.system import Declared, PythonSource, Sources, Stage, bounded, program_system, python_system
 
-_CALLS: Final = {
-    "papermill.execute_notebook": ("input_path", "output_path", "parameters"),
-    "papermill.execute.execute_notebook": ("0", "1", "2"),
-}
+_CALLS: Final = ("papermill.execute_notebook", "papermill.execute.execute_notebook")
 _OF_DATABRICKS: Final = b"dbutils.notebook.run"  # a name that nothing imports
 _ENDINGS: Final = ("", ".ipynb", ".py")
 
 
-@program_system("papermill")
-def stages(sources: Sources, events: Mapping[str, Events]) -> Iterator[Declared]:
+@python_system("papermill", package="papermill", containing=(b"execute_notebook",))
+def stages(source: PythonSource) -> Iterator[Declared]:
+    library = _Papermill(_Runs("papermill", source.sources, source.path))
+    evaluator, frame, problems = source.run(library, as_main=True)
+    with bounded(source.path, problems):
+        for function in source.uncalled(evaluator, frame, _CALLS.__contains__):
+            library.runs.last = ""
+            evaluator.call(function)
+    yield from problems
+    yield from library.runs.stages()
+
+
+@program_system("databricks")
+def stages_of_notebooks(sources: Sources, events: Mapping[str, Events]) -> Iterator[Declared]:
     for path in sorted(events):
-        known = events[path]
-        if known.is_test:
-            continue
-        runs = _Runs(sources, path)
-        for event in known.named(*_CALLS):
-            notebook, output, parameters = (event.constant(name) for name in _CALLS[event.name])
-            runs.add(event.at, event.function, notebook, output, parameters, event.conditional)
-        if _OF_DATABRICKS in (sources.data(path) or b""):
-            _add_of_databricks(runs, sources, path)
-        yield from (run.stage() for run in runs.by_key.values())
+        if not events[path].is_test and _OF_DATABRICKS in (sources.data(path) or b""):
+            yield from _run_by(sources, path).stages()
 
 
 @dataclass(slots=True)
@@ -52,70 +56,91 @@ class _Run:
     params: dict[str, object] = field(default_factory=dict)
     times: int = 0
 
-    def stage(self) -> Stage:
-        arguments = tuple(part for key, value in self.params.items() for part in ("-p", key, str(value)))
-        found = self.notebook
-        note = "one of many" if self.times > 1 else ""
-        return Stage(
-            name=self.name or "notebook",
-            system="papermill",
-            at=self.at,
-            key=self.key,
-            writes=tuple(self.writes),
-            after=(self.before,) if self.before else (),
-            runs=(Program(path=found, arguments=arguments),) if found else (),
-            params=tuple(self.params),
-            pipeline=self.at.path,
-            note=note if found else "which notebook it runs is known at run time",
-        )
-
 
 @dataclass(slots=True)
 class _Runs:
+    """The notebooks that one program runs, in order."""
+
+    system: str
     sources: Sources
     path: str
     by_key: dict[str, _Run] = field(default_factory=dict)
-    last: dict[str, str] = field(default_factory=dict)  # by function: what it ran last
+    last: str = ""
 
-    def add(
-        self, at: Location, function: str, notebook: object, output: object, parameters: object, conditional: bool
-    ) -> None:
-        text = notebook if isinstance(notebook, str) else ""
-        found = self._found(text)
-        name = basename(found or text).removesuffix(".ipynb").removesuffix(".py").replace("{}", "").strip("_- ")
-        key = f"{self.path}:{at.cell}:{at.line}:{found or text}"
+    def add(self, at: Location, notebook: str, output: str, params: dict[str, object], conditional: bool) -> None:
+        found = self._found(notebook)
+        name = basename(found or notebook).removesuffix(".ipynb").removesuffix(".py").replace("{}", "").strip("_- ")
+        key = f"{self.path}:{at.path}:{at.cell}:{at.line}:{found or notebook}"
         run = self.by_key.get(key)
         if run is None:
-            before = "" if conditional else self.last.get(function, "")
-            run = self.by_key[key] = _Run(key, name, at, found, before)
+            run = self.by_key[key] = _Run(key, name, at, found, "" if conditional else self.last)
         run.times += 1
-        self.last[function] = key
-        if isinstance(output, str) and output and not output.startswith("{}"):
+        run.params.update(params)
+        if output and not output.startswith("{}"):
             is_placed = "://" in output or output.startswith("/") or not self.path.endswith(".ipynb")
             run.writes[output if is_placed else join(dirname(self.path), output)] = None
-        if isinstance(parameters, dict):
-            run.params.update((str(name), value) for name, value in parameters.items())
+        self.last = "" if conditional else key
+
+    def stages(self) -> Iterator[Stage]:
+        for run in self.by_key.values():
+            arguments = tuple(part for key, value in run.params.items() for part in ("-p", key, str(value)))
+            note = "one of many" if run.times > 1 else ""
+            yield Stage(
+                name=run.name or "notebook",
+                system=self.system,
+                at=run.at,
+                key=run.key,
+                writes=tuple(run.writes),
+                after=(run.before,) if run.before else (),
+                runs=(Program(path=run.notebook, arguments=arguments),) if run.notebook else (),
+                params=tuple(run.params),
+                pipeline=self.path,
+                note=note if run.notebook else "which notebook it runs is known at run time",
+            )
 
     def _found(self, text: str) -> str:
+        text = text.removeprefix("{}/")  # the working folder, mostly
         if not text or "{}" in text or "://" in text:
             return ""
         folder = dirname(self.path)
         return next((at for end in _ENDINGS if (at := located(text + end, folder, self.sources))), "")
 
 
-def _add_of_databricks(runs: _Runs, sources: Sources, path: str) -> None:
+class _Papermill(Library):
+    packages = ("papermill",)
+
+    def __init__(self, runs: _Runs) -> None:
+        self.runs = runs
+
+    def call(self, call: Call) -> Value:
+        if call.name not in _CALLS:
+            return NOT_KNOWN
+        given = call.argument(2, "parameters", default=None)
+        self.runs.add(
+            call.at,
+            text_of(call.argument(0, "input_path", default=None)) or "",
+            text_of(call.argument(1, "output_path", default=None)) or "",
+            {name: text_of(value, "{}") for name, value in given.items() if isinstance(name, str)}
+            if isinstance(given, dict)
+            else {},
+            call.node in call.file.conditional,
+        )
+        return NOT_KNOWN
+
+
+def _run_by(sources: Sources, path: str) -> _Runs:
+    """What a notebook runs by `dbutils.notebook.run(path, timeout, parameters)`."""
+    runs = _Runs("databricks", sources, path)
     file = sources.python(path)
     calls = [node for node in ast.walk(file.tree) if isinstance(node, ast.Call)] if file is not None else []
     for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
         if file is not None and call.args and _is_of_databricks(call.func):
             given = call.args[2] if len(call.args) > 2 else None
-            names = (
-                [key.value for key in given.keys if isinstance(key, ast.Constant)]
-                if isinstance(given, ast.Dict)
-                else []
-            )
-            notebook = call.args[0].value if isinstance(call.args[0], ast.Constant) else None
-            runs.add(file.at(call), "", notebook, None, dict.fromkeys(map(str, names), "{}"), conditional=False)
+            keys = given.keys if isinstance(given, ast.Dict) else []
+            names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+            notebook = call.args[0].value if isinstance(call.args[0], ast.Constant) else ""
+            runs.add(file.at(call), str(notebook), "", dict.fromkeys(names, "{}"), conditional=False)
+    return runs
 
 
 def _is_of_databricks(function: ast.expr) -> bool:

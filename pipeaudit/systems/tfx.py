@@ -143,6 +143,10 @@ class _Component(Model):
     outputs: dict[str, ArtifactKind] = field(default_factory=dict)
     mapped: bool = False
 
+    @property
+    def is_conditional(self) -> bool:
+        return self.call_site.node in self.call_site.file.conditional
+
     def attribute(self, name: str, evaluator: Evaluator) -> Value:
         if name == "outputs":
             return _Outputs(self)
@@ -443,7 +447,7 @@ class _Declaration:
     def _problems(self, by_name: dict[str, list[_Component]]) -> Iterator[Problem]:
         for name, same in by_name.items():
             for repeated in same[1:]:
-                if not (_is_conditional(repeated) or _is_conditional(same[0])):
+                if not (repeated.is_conditional or same[0].is_conditional):
                     yield Problem(
                         repeated.at.path,
                         repeated.at.line,
@@ -539,14 +543,3 @@ def _destinations(components: Iterable[_Component]) -> Iterator[str]:
         text = text_of(component.call_site.keywords.get("push_destination")) or ""
         if text and not text.startswith("{}"):
             yield text
-
-
-def _is_conditional(component: _Component) -> bool:
-    """Whether the call stands under a condition, so that it may be one of several."""
-    target = component.call_site.node
-    for node in ast.walk(component.call_site.file.tree):
-        if isinstance(node, ast.If | ast.IfExp | ast.Try | ast.Match) and any(
-            inner is target for inner in ast.walk(node)
-        ):
-            return True
-    return False
