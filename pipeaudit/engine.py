@@ -123,12 +123,16 @@ def _programs(
 ) -> tuple[dict[str, Events], dict[str, python.PythonFacts]]:
     """The events and the statements of each Python file and notebook; one that can't be read costs itself only."""
     facts: dict[str, python.PythonFacts] = {}
+    cells: dict[str, tuple[python.Statement, ...]] = {}
     for path in tree.paths:
         if not path.endswith((".py", ".ipynb")):
             continue
         try:
             data = tree.data(path)
-            facts[path] = _notebook(path, data, tree, problems) if path.endswith(".ipynb") else python.read(path, data)
+            if path.endswith(".ipynb"):
+                facts[path] = _notebook(path, data, tree, problems, cells)
+            else:
+                facts[path] = python.read(path, data)
         except ReadError as error:
             if not tree.is_unread(path):  # the tree tells of those itself
                 problems.append(Problem(error.path, error.line, error.why))
@@ -182,8 +186,14 @@ def _loader(sources: Sources) -> Callable[[str], object | None]:
     return load
 
 
-def _notebook(path: str, data: bytes, tree: Tree, problems: list[Problem]) -> python.PythonFacts:
-    """The code cells of a notebook in document order, as one program; a cell that does not parse costs that cell."""
+def _notebook(
+    path: str, data: bytes, tree: Tree, problems: list[Problem], known: dict[str, tuple[python.Statement, ...]]
+) -> python.PythonFacts:
+    """The code cells of a notebook in document order, as one program; a cell that does not parse costs that cell.
+
+    `known` are the statements of cells by their source: notebooks of one repository have many in common. Those that
+    define functions are not among them, as it counts for each notebook whether it calls them.
+    """
     document = notebook.parse(path, data, tree.limits)
     problems += document.problems
     if not document.is_python:
@@ -191,15 +201,19 @@ def _notebook(path: str, data: bytes, tree: Tree, problems: list[Problem]) -> py
         return python.PythonFacts(path, (), is_notebook=True)
     blocks = []
     for cell in document.code_cells:
-        cleaned = magics.clean(cell.source)
-        if cleaned.language != "python":
-            continue
-        try:
-            body = python.parse(path, cleaned.code.encode("utf-8", "replace")).body
-        except ReadError as error:
-            problems.append(Problem(path, 1, f"cell {cell.index + 1}, line {error.line}: {error.why}"))
-            continue
-        blocks.append(python.Block(python.block(body), cell.index))
+        statements = known.get(cell.source)
+        if statements is None:
+            cleaned = magics.clean(cell.source)
+            if cleaned.language != "python":
+                continue
+            try:
+                statements = python.block(python.parse(path, cleaned.code.encode("utf-8", "replace")).body)
+            except ReadError as error:
+                problems.append(Problem(path, 1, f"cell {cell.index + 1}, line {error.line}: {error.why}"))
+                continue
+            if not any(word in cell.source for word in ("def ", "lambda", "class ")):
+                known[cell.source] = statements
+        blocks.append(python.Block(statements, cell.index))
     return python.PythonFacts(path, tuple(blocks), is_notebook=True)
 
 
