@@ -19,7 +19,7 @@ _DECISIVE = {
 # What code of every kind does on its way: it outweighs no name, and the latter tells nothing at all.
 _BESIDE = frozenset(("instrument", "inspect", "log_param", "read", "write_data"))
 _SAYS_NOTHING = frozenset(("instrument", "log_param", "write_data"))
-# Beginnings of words that name what a stage does, and whole words (`$`); those that only name what it works on come last.
+# Beginnings of words that name what a stage does, and whole words (`$`); what only names its matter comes last.
 _VERBS = {
     StageKind.MONITORING: "monitor drift alert observ watch",
     StageKind.DEPLOYMENT: """deploy serv regist promot publish release endpoint infer rollout canary ship$ ships$ onnx
@@ -55,7 +55,7 @@ _OF_SOFTWARE = re.compile(
 )
 # Words that tell nothing of a job: CI tests software, and a cluster is full of servers.
 _TESTS = ("test", "tests")
-_OF_JOBS = frozenset("test tests server servers service services reader loader".split())
+_OF_JOBS = frozenset("test tests scorer server servers service services reader loader".split())
 _DOCUMENTS = frozenset(("doc", "docs", "documentation", "site", "website", "wiki"))  # `deploy-docs` deploys no model
 
 _FILE = re.compile(r"\.(html|csv|tsv|pkl|json|txt|parquet|pdf|joblib|ipynb|py|png|md|ya?ml|h5|pt)$")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 
 from pipeaudit.limits import DEFAULT
@@ -85,6 +86,15 @@ class Dockerfile:
     def last_stage(self) -> list[Instruction]:
         """Instructions of the stage that becomes the image."""
         return [i for i in self.instructions if self.stages and i.stage == self.stages[-1].index]
+
+    @property
+    def start(self) -> str:
+        """The command that a container of the image starts with: its entry point, then what it is given."""
+        last = self.last_stage
+        found = [next((i for i in reversed(last) if i.keyword == word), None) for word in ("ENTRYPOINT", "CMD")]
+        return " ".join(
+            shlex.join(i.words) if i.words is not None else i.text for i in found if i is not None and i.text
+        )
 
 
 def is_dockerfile(path: str) -> bool:

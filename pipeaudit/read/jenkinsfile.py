@@ -166,6 +166,8 @@ class _Reader:
                     continue
                 block, statement, parentheses = self.open.pop()
                 statement = statement if parentheses else []
+                if parentheses:
+                    parentheses[-1] = len(statement)  # what comes next has a header of its own
             else:
                 statement.append(token)
                 if sign in ("(", "["):

@@ -92,12 +92,15 @@ def _waits(entry: _Entry) -> tuple[str, ...]:
 
 def _faults(entries: list[_Entry], what: str, *keys: str) -> list[Problem]:
     """What is wrong with the order, unless part of it is unknown: a template elsewhere, a name made up when it runs."""
-    named = []
+    named: list[tuple[Node, tuple[Node, ...]]] = []
+    taken: set[str] = set()
     for entry in entries:
         name = next((entry.body.get(key) for key in keys if entry.body.get(key).text), entry.body.get(keys[0]))
-        named.append((name, entry.body.each("dependsOn")))
+        if not (entry.conditional and name.text in taken):  # of two branches, one is there
+            named.append((name, entry.body.each("dependsOn")))
+        taken.add(name.text)
     texts = [node.text for name, awaited in named for node in (name, *awaited)]
-    if any(entry.unknown or entry.conditional for entry in entries) or any("$" in text for text in texts):
+    if any(entry.unknown for entry in entries) or any("$" in text for text in texts):
         return []
     return list(order_faults(entries[0].path, what, [pair for pair in named if pair[0].text])) if entries else []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pipeaudit.model.pipeline import Program
 from pipeaudit.read.node import Node
@@ -21,7 +22,8 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
     workflows = [(key.text, body) for key, body in document.items("workflows") if body.is_mapping]
     for workflow, body in workflows:
         entries = list(_entries(body))
-        yield from _faults(source, document, workflow, entries)
+        names = _names(entries)
+        yield from _faults(source, document, workflow, entries, names)
         for key, entry in entries:
             name = _name(key, entry)
             requires = tuple(node.text for node in entry.names("requires"))
@@ -33,7 +35,9 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
                 system="circleci",
                 at=key.at,
                 key=f"{source.path}:{workflow}/{name}",
-                after=tuple(f"{source.path}:{workflow}/{earlier}" for earlier in _resolved(requires, entries)),
+                after=tuple(
+                    f"{source.path}:{workflow}/{earlier}" for wanted in requires if (earlier := names.meant(wanted))
+                ),
                 runs=tuple(_job_runs(document, key.text, entry)),
                 pipeline=f"{source.path}:{workflow}",
                 note=_note(document, key.text, entry, body),
@@ -61,21 +65,28 @@ def _is_many(entry: Node) -> bool:
     return bool(entry.get("matrix"))
 
 
-def _resolved(requires: tuple[str, ...], entries: list[tuple[Node, Node]]) -> Iterator[str]:
-    """Names of this workflow's jobs; those that a matrix makes are one."""
-    for wanted in requires:
-        found = next((name for key, entry in entries if _is_meant(wanted, name := _name(key, entry), entry)), "")
-        if found:
-            yield found
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the jobs of a workflow are called; `many` are those of a matrix, which makes names that begin so."""
+
+    known: Mapping[str, str]
+    many: tuple[tuple[str, str], ...]
+
+    def meant(self, wanted: str) -> str:
+        """The name of the job that is required; those that a matrix makes are one. "" for none."""
+        return self.known.get(wanted) or next((name for start, name in self.many if wanted.startswith(start)), "")
 
 
-def _is_meant(wanted: str, name: str, entry: Node) -> bool:
-    if wanted == name or wanted == entry.get("matrix", "alias").text:
-        return True
-    return _is_many(entry) and wanted.startswith(name.partition("<<")[0].rstrip("-"))
+def _names(entries: list[tuple[Node, Node]]) -> _Names:
+    known = {_name(key, entry): _name(key, entry) for key, entry in entries}
+    known |= {alias: _name(key, entry) for key, entry in entries if (alias := entry.get("matrix", "alias").text)}
+    many = [_name(key, entry) for key, entry in entries if _is_many(entry)]
+    return _Names(known, tuple((name.partition("<<")[0].rstrip("-"), name) for name in many))
 
 
-def _faults(source: ConfigSource, document: Node, workflow: str, entries: list[tuple[Node, Node]]) -> Iterator[Problem]:
+def _faults(
+    source: ConfigSource, document: Node, workflow: str, entries: list[tuple[Node, Node]], names: _Names
+) -> Iterator[Problem]:
     jobs = document.mapping("jobs")
     orbs = document.mapping("orbs")
     for key, entry in entries:
@@ -85,8 +96,7 @@ def _faults(source: ConfigSource, document: Node, workflow: str, entries: list[t
         if not (is_known or made_up):
             yield Problem(source.path, key.line, f"workflow `{workflow}` runs `{key.text}`, which is no job here")
         for required in entry.names("requires"):
-            known = any(_is_meant(required.text, _name(other, body), body) for other, body in entries)
-            if not known and "<<" not in required.text:
+            if not names.meant(required.text) and "<<" not in required.text:
                 yield Problem(
                     source.path,
                     required.line,

@@ -52,10 +52,11 @@ def _awaited(body: Node) -> list[Node]:
 def _ordered(bodies: tuple[Node, ...]) -> Iterator[_Step]:
     """Steps with what directly precedes them: one without `waitFor` follows all that nobody has waited for yet."""
     keys = [body.get("id").text or f"step {number}" for number, body in enumerate(bodies, 1)]
+    known = frozenset(keys)
     ends: dict[str, None] = {}
     for key, body in zip(keys, bodies, strict=True):
         if body.get("waitFor"):
-            after = tuple(node.text for node in _awaited(body) if node.text in keys)
+            after = tuple(node.text for node in _awaited(body) if node.text in known)
         else:
             after = tuple(ends)
         for earlier in after:

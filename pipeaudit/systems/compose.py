@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from posixpath import join
 
 from pipeaudit.model.pipeline import Program
+from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
 from pipeaudit.system import ConfigSource, Declared, Problem, Stage, config_system, resolve
 
@@ -71,9 +73,6 @@ def _runs(source: ConfigSource, body: Node) -> Iterator[Program]:
 
         path = join(folder, body.get("build", "dockerfile").text or "Dockerfile")
         data = source.sources.data(path)
-        if data is not None:
-            last = dockerfile.parse(path, data).last_stage
-            started = [i for keyword in ("ENTRYPOINT", "CMD") for i in last if i.keyword == keyword]
-            text = " ".join(shlex.join(i.words) if i.words is not None else i.text for i in started)
-            if text:
+        with suppress(ReadError):  # which the image's own system tells
+            if data is not None and (text := dockerfile.parse(path, data).start):
                 yield Program(command=text, folder=folder)

@@ -5,7 +5,6 @@ in.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from posixpath import basename, dirname
 
@@ -30,9 +29,8 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
         return
     last = parsed.last_stage
     runs = [Program(command=i.script or i.text, folder=source.folder) for i in parsed.of("RUN")]
-    started = [next((i for i in reversed(last) if i.keyword == keyword), None) for keyword in ("ENTRYPOINT", "CMD")]
-    if command := " ".join(_command(i) for i in started if i is not None):
-        runs.append(Program(command=command, folder=source.folder))
+    if parsed.start:
+        runs.append(Program(command=parsed.start, folder=source.folder))
     name = _image_name(source.path)
     yield Stage(
         name=name,
@@ -51,10 +49,6 @@ def _image_name(path: str) -> str:
     """What to call the image of a Dockerfile: its suffix, else its folder."""
     words = re.split(r"(?:^|[.])(?:docker|container)file", basename(path), flags=re.IGNORECASE)
     return "".join(words).strip(".-_") or basename(dirname(path)) or "image"
-
-
-def _command(instruction: Instruction) -> str:
-    return shlex.join(instruction.words) if instruction.words is not None else instruction.text
 
 
 def _copied(source: ConfigSource, instruction: Instruction) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import join
@@ -62,6 +62,7 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
 def _items(block: Block, folder: str, many: bool) -> list[Item]:
     """The stages of a block, one after the other; those of `parallel` side by side."""
     items: list[Item] = []
+    taken: dict[str, int] = {}
     before: tuple[str, ...] = ()
     branches: list[Item] = []
     for child in block.blocks:
@@ -76,7 +77,8 @@ def _items(block: Block, folder: str, many: bool) -> list[Item]:
             inner = join(folder, child.label) if child.name == "dir" and child.label else folder
             made = _items(child, inner, many or child.name == "matrix")
         for item in made:
-            item.name = _unique(item.name, items)
+            taken[item.name] = taken.get(item.name, 0) + 1
+            item.name += f"#{taken[item.name]}" if taken[item.name] > 1 else ""
             item.after = item.after if child.name == "parallel" and item.after else (item.after or before)
             items.append(item)
         if is_branch:
@@ -89,12 +91,6 @@ def _items(block: Block, folder: str, many: bool) -> list[Item]:
         for item in items:
             item.after = ()
     return items
-
-
-def _unique(name: str, items: list[Item]) -> str:
-    taken = {item.name for item in items}
-    numbered = (f"{name}#{number}" for number in range(2, len(taken) + 3))
-    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def _item(block: Block, folder: str, many: bool) -> Item:
@@ -121,9 +117,9 @@ def _without_stages(source: ConfigSource, root: Block) -> Iterator[Stage]:
 
 def _calls(block: Block, folder: str) -> Iterator[tuple[Call, str]]:
     """Calls of a stage's steps with the folder they are made in; stages inside are others' business."""
-    waiting = [(block, folder)]
+    waiting = deque([(block, folder)])
     while waiting:
-        current, where = waiting.pop(0)
+        current, where = waiting.popleft()
         yield from ((call, where) for call in current.calls)
         waiting += [
             (child, join(where, child.label) if child.name == "dir" and child.label else where)
@@ -170,9 +166,9 @@ def _unread(block: Block) -> str:
 
 def _twice(path: str, pipeline: Block) -> Iterator[Problem]:
     """Stages of a declarative pipeline that share a name, which its engine refuses."""
-    waiting = [pipeline]
+    waiting = deque([pipeline])
     while waiting:
-        block = waiting.pop(0)
+        block = waiting.popleft()
         waiting += block.blocks
         if block.name in ("stages", "parallel"):
             counts = Counter(child.label for child in block.blocks if child.name == "stage")

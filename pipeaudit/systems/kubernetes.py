@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from posixpath import basename, dirname
 
 from pipeaudit.model.pipeline import Program, StageKind
-from pipeaudit.read import yaml
+from pipeaudit.read import dockerfile, yaml
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
 from pipeaudit.system import Declared, Problem, Sources, Stage, repository_system
@@ -67,7 +68,7 @@ def stages(sources: Sources) -> Iterator[Declared]:
     for one in found:
         if one.kind != _SERVICE and not _is_patch(one):
             yield from _faults(one)
-            yield _stage(one, found, images)
+            yield _stage(one, found, images, sources)
 
 
 def _gather(path: str, sources: Sources, objects: dict[str, _Object]) -> Iterator[Problem]:
@@ -130,7 +131,7 @@ def _containers(one: _Object) -> list[Node]:
     ]
 
 
-def _stage(one: _Object, objects: list[_Object], images: Mapping[str, str]) -> Stage:
+def _stage(one: _Object, objects: list[_Object], images: Mapping[str, str], sources: Sources) -> Stage:
     containers = _containers(one)
     models = [value.text for key, value in one.node.pairs() if key.raw in _MODELS and "://" in value.text]
     built = [images[name] for c in containers if (name := _image(c)) in images]
@@ -141,7 +142,7 @@ def _stage(one: _Object, objects: list[_Object], images: Mapping[str, str]) -> S
         key=one.key,
         reads=tuple(dict.fromkeys([*models, *(f"image:{path}" for path in built)])),
         after=tuple(dict.fromkeys(_targets(one, objects))),
-        runs=tuple(program for container in containers for program in _runs(container)),
+        runs=tuple(program for container in containers for program in _runs(container, images, sources)),
         kind=_KINDS.get(one.kind),
         pipeline=one.node.path,
         note="; ".join(_notes(one)),
@@ -155,23 +156,26 @@ def _image(container: Node) -> str:
 
 def _images(sources: Sources) -> dict[str, str]:
     """Image files by the one name that each is known under: its folder's, or its own suffix."""
-    from pipeaudit.read.dockerfile import is_dockerfile
-
     found: dict[str, list[str]] = {}
     for path in sources.paths:
-        if "ockerfile" in path and is_dockerfile(path):
+        if "ockerfile" in path and dockerfile.is_dockerfile(path):
             name = basename(path)
             suffix = name.partition(".")[2] if name.lower().startswith("dockerfile") else name.rpartition(".")[0]
             found.setdefault(suffix or basename(dirname(path)), []).append(path)
     return {name: paths[0] for name, paths in found.items() if name and len(paths) == 1}
 
 
-def _runs(container: Node) -> Iterator[Program]:
+def _runs(container: Node, images: Mapping[str, str], sources: Sources) -> Iterator[Program]:
+    """What a container starts: its own command, else that of its image where it is built here."""
     words = [*container.strings("command"), *container.strings("args")]
     if len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS and words[1].startswith("-"):
         yield Program(command="\n".join(words[2:]))
     elif words and container.get("command"):
         yield Program(command=shlex.join(words))
+    elif built := images.get(_image(container)):
+        with suppress(ReadError):  # which the image's own system tells
+            if start := dockerfile.parse(built, sources.data(built) or b"").start:
+                yield Program(command=start, folder=dirname(built))
 
 
 def _targets(one: _Object, objects: list[_Object]) -> Iterator[str]:

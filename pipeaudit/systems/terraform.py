@@ -117,7 +117,7 @@ def _referred(one: _Resource, resources: dict[str, _Resource], local: dict[str, 
     found: dict[str, None] = {}
     seen: set[str] = set()
     while waiting:
-        parts = waiting.pop(0).split(".")
+        parts = waiting.pop().split(".")
         address = ".".join(parts[:2])
         if address in seen:
             continue
