@@ -217,6 +217,7 @@ class _AzureML(Library):
         self.components: list[_Component] = []
         self.built: list[_Built] = []
         self.building: list[_Built] = []
+        self.folders: set[str] = set()
 
     def call(self, call: Call) -> Value:
         last = call.name.rpartition(".")[2]
@@ -294,7 +295,13 @@ class _AzureML(Library):
         return _upward(folder, code, self._has) or resolve(folder, code)
 
     def _has(self, folder: str) -> bool:
-        return any(path.startswith(f"{folder}/") for path in self.source.sources.paths)
+        if not self.folders:
+            for path in self.source.sources.paths:
+                while path := path.rpartition("/")[0]:
+                    if path in self.folders:
+                        break
+                    self.folders.add(path)
+        return folder in self.folders
 
     def _loaded(self, call: Call) -> Value:
         text = text_of(call.argument(0, "source", "path", default=None)) or ""

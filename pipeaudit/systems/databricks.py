@@ -56,6 +56,9 @@ class _Bundle:
     others: dict[str, tuple[str, Node, Node]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     started: dict[str, list[str]] = field(default_factory=dict)
+    in_tasks: set[str] = field(default_factory=set)  # pipelines that tasks run
+    last: dict[str, list[str]] = field(default_factory=dict)  # by job: its tasks that no other one waits for
+    programs: dict[str, list[Program]] = field(default_factory=dict)  # by pipeline
 
     @property
     def sources(self) -> Sources:
@@ -94,6 +97,9 @@ class _Bundle:
             for task_key, task in job.tasks.items():
                 for called in _references(task.node, "jobs"):
                     self.started.setdefault(called, []).append(self._key(job, task_key))
+                self.in_tasks.update(_references(task.node, "pipelines"))
+            waited = {wait.get("task_key").text for one in job.tasks.values() for wait in one.node.list("depends_on")}
+            self.last[job.key.raw] = [self._key(job, name) for name in job.tasks if name not in waited]
 
     def _included(self) -> list[str]:
         lines = [f"/{resolve(self.source.folder, pattern)}" for pattern in self.source.document.strings("include")]
@@ -126,46 +132,27 @@ class _Bundle:
         return f"{self.source.path}:{job.key.raw}:{task}"
 
     def job_stages(self, job: _Job) -> Iterator[Declared]:
-        depended = {
-            name: [wait.get("task_key") for wait in task.node.list("depends_on")] for name, task in job.tasks.items()
-        }
+        given = {name: dict.fromkeys(_values(task.node)) for name, task in job.tasks.items()}
+        set_by: dict[str, dict[str, None]] = {}
+        for values in given.values():
+            for name, value in values:
+                set_by.setdefault(name, {})[value] = None
         for name, task in job.tasks.items():
-            for wait in depended[name]:
-                if wait.text == name:
-                    yield Problem(wait.path, wait.line, f"task `{name}` depends on itself")
-                elif wait.text not in job.tasks:
-                    yield Problem(
-                        wait.path, wait.line, f"task `{name}` depends on `{wait.text}`, which is no task of this job"
-                    )
+            waits = [wait.get("task_key") for wait in task.node.list("depends_on")]
+            yield from self._faults(job, name, task, waits)
             body = task.node.get("for_each_task", "task") or task.node
-            for called in _references(task.node, "jobs"):
-                if called not in self.jobs:
-                    yield Problem(
-                        task.node.path,
-                        task.node.line,
-                        f"task `{name}` runs job `{called}`, which the bundle does not have",
-                    )
-            after = [self._key(job, wait.text) for wait in depended[name] if wait.text != name]
-            for wait in depended[name]:
+            after = [self._key(job, wait.text) for wait in waits if wait.text != name]
+            for wait in waits:
                 after += self._ends_of(job.tasks.get(wait.text))
-            if not depended[name]:
+            if not waits:
                 after += self.started.get(job.key.raw, ())
             yield Stage(
                 name=name,
                 system="databricks",
                 at=task.node.get("task_key").at,
                 key=self._key(job, name),
-                reads=tuple(
-                    dict.fromkeys(f"databricks:{job.key.raw}#{one}.{value}" for one, value in _values(task.node))
-                ),
-                writes=tuple(
-                    dict.fromkeys(
-                        f"databricks:{job.key.raw}#{name}.{value}"
-                        for other in job.tasks.values()
-                        for one, value in _values(other.node)
-                        if one == name
-                    )
-                ),
+                reads=tuple(f"databricks:{job.key.raw}#{one}.{value}" for one, value in given[name]),
+                writes=tuple(f"databricks:{job.key.raw}#{name}.{value}" for value in set_by.get(name, ())),
                 after=tuple(dict.fromkeys(after)),
                 runs=tuple(self._runs(_Placed(body, task.folder))),
                 params=tuple(key.raw for key, _ in body.items("notebook_task", "base_parameters")),
@@ -173,14 +160,23 @@ class _Bundle:
                 note=_note(task),
             )
 
+    def _faults(self, job: _Job, name: str, task: _Placed, waits: list[Node]) -> Iterator[Problem]:
+        for wait in waits:
+            if wait.text == name:
+                yield Problem(wait.path, wait.line, f"task `{name}` depends on itself")
+            elif wait.text not in job.tasks:
+                yield Problem(
+                    wait.path, wait.line, f"task `{name}` depends on `{wait.text}`, which is no task of this job"
+                )
+        for called in _references(task.node, "jobs"):
+            if called not in self.jobs:
+                why = f"task `{name}` runs job `{called}`, which the bundle does not have"
+                yield Problem(task.node.path, task.node.line, why)
+
     def _ends_of(self, task: _Placed | None) -> Iterator[str]:
         """The last tasks of the job that a task runs: whoever waits for the task waits for these."""
         for called in _references(task.node, "jobs") if task is not None else ():
-            job = self.jobs.get(called)
-            if job is None:
-                continue
-            waited = {wait.get("task_key").text for one in job.tasks.values() for wait in one.node.list("depends_on")}
-            yield from (self._key(job, name) for name in job.tasks if name not in waited)
+            yield from self.last.get(called, ())
 
     def resource_stage(self, name: str, found: tuple[str, Node, Node]) -> Iterator[Declared]:
         """A pipeline that no task runs, an endpoint that serves, a monitor."""
@@ -189,11 +185,7 @@ class _Bundle:
         decided: StageKind | None = None
         runs: tuple[Program, ...] = ()
         if kind == "pipeline":
-            if any(
-                key.raw in _references(task.node, "pipelines")
-                for job in self.jobs.values()
-                for task in job.tasks.values()
-            ):
+            if key.raw in self.in_tasks:
                 return
             runs = tuple(self._pipeline(key.raw))
         elif kind == "model_serving_endpoints":
@@ -232,20 +224,26 @@ class _Bundle:
         if submitted := node.strings("spark_submit_task", "parameters"):
             yield Program(command=f"spark-submit {' '.join(submitted)}", folder=task.folder)
 
-    def _pipeline(self, name: str) -> Iterator[Program]:
-        pipeline = self.pipelines.get(name)
-        for library in pipeline.node.list("libraries") if pipeline is not None else ():
-            assert pipeline is not None
-            path = library.get("notebook", "path").text or library.get("file", "path").text
-            if path and (found := self._located(path, pipeline.folder)):
-                yield Program(path=found)
-            if pattern := library.get("glob", "include").text:
-                patterns = Patterns([f"/{self._resolved(pattern, pipeline.folder)}"])
-                yield from (
-                    Program(path=path)
-                    for path in self.sources.paths
-                    if path.endswith((".py", ".ipynb")) and patterns.match(path)
-                )
+    def _pipeline(self, name: str) -> list[Program]:
+        """The notebooks and files of a pipeline."""
+        if name not in self.programs:
+            self.programs[name] = []
+            pipeline = self.pipelines.get(name)
+            for library in pipeline.node.list("libraries") if pipeline is not None else ():
+                self.programs[name] += self._library(library, pipeline.folder if pipeline is not None else "")
+        return self.programs[name]
+
+    def _library(self, library: Node, folder: str) -> Iterator[Program]:
+        path = library.get("notebook", "path").text or library.get("file", "path").text
+        if path and (found := self._located(path, folder)):
+            yield Program(path=found)
+        if pattern := library.get("glob", "include").text:
+            patterns = Patterns([f"/{self._resolved(pattern, folder)}"])
+            yield from (
+                Program(path=path)
+                for path in self.sources.paths
+                if path.endswith((".py", ".ipynb")) and patterns.match(path)
+            )
 
     def _wheel(self, task: Node) -> Iterator[Program]:
         """The function behind an entry point, as the package's own metadata or, without one, its name tells."""

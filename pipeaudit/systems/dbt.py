@@ -21,6 +21,7 @@ _TOKEN = re.compile(
 _SNAPSHOT = re.compile(r"\{%-?\s{0,20}snapshot\s{1,20}(\w{1,200})")
 _DISABLED = re.compile(r"config\s*\([^)]{0,2000}?\benabled\s*=\s*[Ff]alse")
 _MAX_TEXT: Final = 200_000
+_MOST_FOLDERS: Final = 64
 _NOT_READ: Final = ("dbt_packages/", "dbt_modules/", "target/")
 
 
@@ -73,7 +74,7 @@ class _Project:
     def _files(self, settings: tuple[str, ...], otherwise: tuple[str, ...], *endings: str) -> list[str]:
         """Files of these kinds in the folders that the project names, or that are usual."""
         listed = [path for setting in settings for path in self.source.document.strings(setting)]
-        folders = [self.source.resolve(path) for path in listed or otherwise]
+        folders = [self.source.resolve(path) for path in (listed or otherwise)[:_MOST_FOLDERS]]
         here = f"{self.source.folder}/".lstrip("/")
         return [
             path
@@ -106,7 +107,7 @@ class _Project:
         text = self._text(path)
         found = list(_SNAPSHOT.finditer(text))
         ends = [*(one.start() for one in found[1:]), len(text)]
-        for one, end in zip(found, ends, strict=True):
+        for one, end in zip(found, ends, strict=False):
             line = text.count("\n", 0, one.start())
             calls = [(line + at, kind, words) for at, kind, words in _calls(text[one.start() : end])]
             yield _Model(one[1], Location(path, line + 1), calls, is_snapshot=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from posixpath import basename, dirname, join, normpath
 from typing import Final
 
@@ -15,15 +16,21 @@ from pipeaudit.pyeval.calls import Call
 from pipeaudit.pyeval.evaluator import Library
 from pipeaudit.pyeval.values import NOT_KNOWN, Model, Value, text_of
 from pipeaudit.read.node import Node
-from pipeaudit.system import Artifact, Declared, Problem, PythonSource, Sources, Stage, python_system, resolve
+from pipeaudit.system import Artifact, Declared, Problem, PythonSource, Sources, Stage, repository_system, resolve
 
 _MOST_FILES: Final = 200
 _ENDINGS: Final = (".yaml", ".yml")
 _WORDS = re.compile(r"^(?:(override|optional)\s+)?(/?[^@\s]+)(?:@\S*)?$")
 
 
-@python_system("hydra", package="hydra", containing=(b"main",))
-def stages(source: PythonSource) -> Iterator[Declared]:
+@repository_system("hydra", package="hydra")
+def stages(sources: Sources, files: list[PythonSource]) -> Iterator[Declared]:
+    tree = _Tree(sources)
+    for source in files:
+        yield from _entries(source, tree)
+
+
+def _entries(source: PythonSource, tree: _Tree) -> Iterator[Declared]:
     functions = list(source.functions(decorated="hydra.main"))
     if not functions:
         return
@@ -33,7 +40,7 @@ def stages(source: PythonSource) -> Iterator[Declared]:
     for function in functions:
         entry = next((library.entries[d.lineno] for d in function.decorator_list if d.lineno in library.entries), None)
         alone = len(functions) == 1
-        read = _Composition(source) if entry is None else _composed(source, entry)
+        read = _Composition(tree) if entry is None else _composed(source, tree, entry)
         yield from read.problems
         yield Stage(
             name=basename(source.path).removesuffix(".py").removesuffix(".ipynb") if alone else function.name,
@@ -46,6 +53,37 @@ def stages(source: PythonSource) -> Iterator[Declared]:
             note=read.note,
         )
         yield from (Artifact(path, ArtifactKind.PARAMS) for path in read.files)
+
+
+class _Tree:
+    """What the files of a repository tell of where its configurations are."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+
+    def file(self, path: str) -> str | None:
+        if path.endswith(_ENDINGS):
+            return path if path in self.sources else None
+        return next((path + ending for ending in _ENDINGS if path + ending in self.sources), None)
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """Folders with configurations, at any depth."""
+        found: set[str] = set()
+        for path in self.sources.paths:
+            if path.endswith(_ENDINGS):
+                while (path := dirname(path)) and path not in found:
+                    found.add(path)
+        return frozenset(found)
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether configurations come from elsewhere, too: classes in a store, other packages on the search path."""
+        marks = (b"ConfigStore", b"SearchPathPlugin", b"searchpath")
+        return any(
+            path.endswith((".py", *_ENDINGS)) and any(mark in (self.sources.data(path) or b"") for mark in marks)
+            for path in self.sources.paths
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +121,7 @@ class _Hydra(Library):
 class _Composition:
     """The files that a primary configuration and its lists of defaults name, in the order in which they are met."""
 
-    source: PythonSource
+    tree: _Tree
     root: str = ""
     files: dict[str, None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -98,7 +136,7 @@ class _Composition:
             if current in self.files:
                 continue
             self.files[current] = None
-            document = self.source.sources.document(current)
+            document = self.tree.sources.document(current)
             for item in document.list("defaults") if document is not None else ():
                 waiting += self._named(current, item)
         for path in self.overridden:
@@ -132,55 +170,35 @@ class _Composition:
         if group.startswith("/") or option.startswith("/"):
             folder, group, option = self.root, group.lstrip("/"), option.lstrip("/")
         wanted = normpath(join(folder, group, option))
-        exact = _file(self.source.sources, wanted)
         # An `override` names its group from the root wherever it stands; older versions took every group so.
-        found = exact or _file(self.source.sources, normpath(join(self.root, group, option)))
+        found = self.tree.file(wanted) or self.tree.file(normpath(join(self.root, group, option)))
         if found is not None:
             return [found]
         beside = dirname(wanted)
-        if not optional and group.split("/")[0] != "hydra" and not _is_open(self.source.sources):
-            others = [p for p in self.source.sources.paths if dirname(p) == beside and p.endswith(_ENDINGS)]
-            if others and beside != dirname(path):
-                self.problems.append(
-                    Problem(path, at.line, f"the defaults name `{option}` of `{group}`, but there is no {wanted}.yaml")
-                )
+        is_meant = not optional and group.split("/")[0] != "hydra" and beside != dirname(path)
+        if is_meant and beside in self.tree.folders and not self.tree.is_open:
+            self.problems.append(
+                Problem(path, at.line, f"the defaults name `{option}` of `{group}`, but there is no {wanted}.yaml")
+            )
         return []
 
 
-def _composed(source: PythonSource, entry: _Entry) -> _Composition:
-    made = _Composition(source)
+def _composed(source: PythonSource, tree: _Tree, entry: _Entry) -> _Composition:
+    made = _Composition(tree)
     if entry.path is None or entry.name is None:
         return made
     if not entry.path or not entry.name or "{}" in entry.path + entry.name or "://" in entry.path:
         made.note = "its configuration is named at run time"
         return made
-    folder = dirname(source.path)
-    for root in (resolve(folder, entry.path), normpath(entry.path)):
-        root = "" if root == "." else root
-        found = _file(source.sources, join(root, entry.name))
+    plain = normpath(entry.path)
+    roots = [resolve(dirname(source.path), entry.path), "" if plain == "." else plain]
+    for root in roots:
+        found = tree.file(join(root, entry.name))
         if found is not None:
             made.root = root
             made.read(found)
             return made
-    for root in (resolve(folder, entry.path), normpath(entry.path)):
-        if any(path.startswith(f"{root}/") for path in source.sources.paths) and not _is_open(source.sources):
-            made.problems.append(
-                Problem(source.path, entry.line, f"there is no configuration `{entry.name}` in {root}")
-            )
-            break
+    where = next((root for root in roots if root in tree.folders), None)
+    if where is not None and not tree.is_open:
+        made.problems.append(Problem(source.path, entry.line, f"there is no configuration `{entry.name}` in {where}"))
     return made
-
-
-def _file(sources: Sources, path: str) -> str | None:
-    if path.endswith(_ENDINGS):
-        return path if path in sources else None
-    return next((path + ending for ending in _ENDINGS if path + ending in sources), None)
-
-
-def _is_open(sources: Sources) -> bool:
-    """Whether configurations come from elsewhere, too: classes in a store, other packages on the search path."""
-    marks = (b"ConfigStore", b"SearchPathPlugin", b"searchpath")
-    return any(
-        path.endswith((".py", *_ENDINGS)) and any(mark in (sources.data(path) or b"") for mark in marks)
-        for path in sources.paths
-    )
