@@ -164,6 +164,7 @@ _DECLARES_DATA = frozenset(
         "luigi",
         "dagster",
         "azureml",
+        "mlflow-recipes",
         "sagemaker",
         "tfx",
         "flyte",

@@ -57,7 +57,7 @@ def _service(source: ConfigSource, document: Node, application: Node, name: str)
     own = application.get("name").text or name or module
     return Stage(
         name=own,
-        system="ray",
+        system="ray-serve",
         at=application.get("import_path").at,
         key=f"{source.path}:{own}",
         runs=(Program(path=path),) if path is not None and is_ours else (),
