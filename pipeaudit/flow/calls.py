@@ -201,7 +201,7 @@ def step_in(machine: Interpreter, closure: Closure, arguments: Arguments, keywor
         return made
     machine.entered[function] = runs + 1
     inner = Scope(closure.scope.module, closure.scope, _qualified(closure, function))
-    inner.cell = closure.scope.cell
+    inner.cell = closure.cell
     inner.returns = []
     bind(machine, function, inner, closure.scope, arguments, keywords)
     machine.stack.append(function)

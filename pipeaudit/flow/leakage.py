@@ -398,8 +398,10 @@ def _test_reuse(events: Events) -> list[Reuse]:
         in_loop = any(_varies_in_loop(events, pair) for pair in pairs)
         if len(fits) < 2 and not in_loop:
             continue
-        rows = pairs[0].evaluation.rows
-        if any(_is_validation(events, other[0], rows) for key, other in groups.items() if key != place):
+        others = [other for key, other in groups.items() if key != place]
+        if any(_is_validation(events, other[0], pairs[0].evaluation.rows) for other in others):
+            continue
+        if any(_reports_elsewhere(events, pairs, other) for group in others for other in group):
             continue
         found.append(Reuse(tuple(pairs), in_loop, _choice(events, pairs)))
     return found
@@ -437,14 +439,21 @@ def _is_cut(events: Events, rows: frozenset[int]) -> bool:
 
 
 def _is_validation(events: Events, other: Judged, rows: frozenset[int]) -> bool:
-    """Whether the other judging rows are apart from these and from the training rows: of the same data, or measured."""
+    """Whether the other judging rows come from the same data, apart from these and from what was trained on."""
     judging = other.evaluation.rows
-    if other.evaluation.how in ("metric", "score", "loss") and not any(
-        events.rows.overlap(judging, side) for side in (rows, other.training.rows)
-    ):
-        return True
     same_data = bool(events.rows.origins(judging) & events.rows.origins(rows))
     return same_data and events.rows.disjoint(judging, rows) and events.rows.disjoint(judging, other.training.rows)
+
+
+def _reports_elsewhere(events: Events, pairs: list[Judged], other: Judged) -> bool:
+    """Whether one of these models is measured on other data as well: these rows may choose, those report."""
+    if other.evaluation.how not in ("metric", "score", "loss"):
+        return False
+    models = {model for pair in pairs for model in pair.training.models}
+    sides = (*(pair.evaluation.rows for pair in pairs), other.training.rows)
+    return bool(models & set(other.training.models)) and not any(
+        events.rows.overlap(other.evaluation.rows, side) for side in sides
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def _run_alone(machine: Interpreter, function: Function, closure: Closure, owner
     inner = Scope(
         closure.scope.module, closure.scope, f"{owner.definition.name}.{function.name}" if owner else function.name
     )
-    inner.cell = closure.scope.cell
+    inner.cell = closure.cell
     inner.returns = []
     for position, parameter in enumerate(function.parameters):
         if owner is not None and position == 0 and parameter.name in ("self", "cls"):

@@ -39,15 +39,19 @@ class ModuleRef:
 
 
 class Closure:
-    """A function of the repository with the names it can see; `receiver` binds `self` or `cls`."""
+    """A function of the repository with the names it can see; `receiver` binds `self` or `cls`.
 
-    __slots__ = ("function", "owner", "receiver", "scope")
+    `cell` is the one that defines it: the scope of a notebook moves on to later cells.
+    """
+
+    __slots__ = ("cell", "function", "owner", "receiver", "scope")
 
     def __init__(
         self, function: Function, scope: Any, receiver: Value | None = None, owner: ClassRef | None = None
     ) -> None:
         self.function = function
         self.scope = scope
+        self.cell: int | None = scope.cell
         self.receiver = receiver
         self.owner = owner
 
