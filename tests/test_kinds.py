@@ -27,6 +27,9 @@ NAMES = {
     # A verb in the midst of a name tells of what the stage works on.
     "syn_train_read_label": "other",
     "list_train_files": "other",
+    "list_training_files": "other",
+    "distributed-training-worker-1": "training",
+    "retrieval_evaluation_small": "evaluation",
     # What is said of software is not said of a model.
     "smoke_test_service": "other",
     "deploy-docs": "other",
@@ -35,6 +38,7 @@ JOBS = {
     "deploy-model": "deployment",
     "test": "other",
     "test-read-config": "other",
+    "code-formatting-check": "other",
     "unit-tests": "other",
     "argocd-server": "other",
     "models-web": "other",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from pipeaudit.flow.events import Events
 from pipeaudit.link.observed import Observed, own_events
@@ -55,7 +56,13 @@ _OF_SOFTWARE = re.compile(
 )
 # Words that tell nothing of a job: CI tests software, and a cluster is full of servers.
 _TESTS = ("test", "tests")
-_OF_JOBS = frozenset("test tests scorer server servers service services reader loader".split())
+_DEED = ("ing", "ion", "ment")
+_MATTER = frozenset(
+    "data dataset datasets set sets file files row rows image images sample samples label labels".split()
+)
+_OF_JOBS = frozenset(
+    "test tests check checks lint linting formatting scorer server servers service services reader loader".split()
+)
 _DOCUMENTS = frozenset(("doc", "docs", "documentation", "site", "website", "wiki"))  # `deploy-docs` deploys no model
 
 _FILE = re.compile(r"\.(html|csv|tsv|pkl|json|txt|parquet|pdf|joblib|ipynb|py|png|md|ya?ml|h5|pt)$")
@@ -95,7 +102,7 @@ def stage_kind(
 
 
 def kind_of_name(name: str, is_job: bool = False) -> StageKind:
-    """What the name of a stage says of its kind: its last part first, of that the word it begins or ends with.
+    """What the name of a stage says: of its last part the word that it begins or ends with, or a deed in between.
 
     A verb in the midst of other words tells of what the stage works on: `syn_train_read_label` need not train.
     """
@@ -114,7 +121,7 @@ def _said(name: str, is_job: bool) -> StageKind | None:
         return StageKind.OTHER
     phrase = next((kind for kind, pattern in _PHRASES if pattern.search(plain)), None)
     telling = _without_edges([word for word in words if not (is_job and word in _OF_JOBS)])
-    named = phrase or _named([*telling[:1], *telling[-1:]], _STEMS)
+    named = phrase or _named([*telling[:1], *telling[-1:], *_deeds(telling)], _STEMS)
     is_of_documents = named is StageKind.DEPLOYMENT and not _DOCUMENTS.isdisjoint(words)
     return StageKind.OTHER if is_of_documents else named
 
@@ -125,6 +132,11 @@ def _words(name: str) -> list[str]:
     last = re.split(r"::|[:/.]", whole.strip(":/."))[-1]
     plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower())
     return plain.strip("_").split("_")
+
+
+def _deeds(words: list[str]) -> list[str]:
+    """Words in the midst that name a deed, as `evaluation` does, and not what it is done with: `training_files`."""
+    return [word for word, after in pairwise(words) if word.endswith(_DEED) and after not in _MATTER]
 
 
 def _without_edges(words: list[str]) -> list[str]:
