@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # An analysis builds millions of objects that live to its end; looking through them for garbage would double its cost.
-_RARE_COLLECTIONS = (1_000_000, 50, 100)
+_RARE_COLLECTIONS = (5_000_000, 50, 100)
 
 
 _IN_CELLS = (

@@ -72,6 +72,16 @@ class Interpreter:
         self.last_results: dict[Function, Value] = {}
         self.module: Module | None = None
         self.unmade: set[str] = set()
+        self.modules: dict[str, Module] = {}
+
+    def forget(self) -> None:
+        """Lets go of all names once the events are told: scopes and functions hold each other, and would stay."""
+        for module in self.modules.values():
+            if module.scope is not None:
+                module.scope.names.clear()
+        self.last_results.clear()
+        self.saved.clear()
+        self.current = None
 
     # ---- events -------------------------------------------------------------------------------------------------
 

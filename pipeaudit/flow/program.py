@@ -118,6 +118,7 @@ class Runner:
             return made[target]
 
         machine = Interpreter(self.knowledge, find, self.steps)
+        machine.modules = made
         folder = posixpath.dirname(path)
         machine.load_config = lambda name: self._config(folder, name)
         facts = self.facts[path]
@@ -250,9 +251,13 @@ def analyse(
     """The events of every program of a repository, by path, and what could not be followed to its end."""
     runner = Runner(facts, knowledge, load_config, steps)
     machines = {path: runner.top(path) for path in sorted(facts)}
-    for machine in machines.values():
+    events: dict[str, Events] = {}
+    for path in list(machines):
+        machine = machines.pop(path)
         runner.uncalled(machine)
-    return {path: runner.events(machine) for path, machine in machines.items()}, runner.problems
+        events[path] = runner.events(machine)
+        machine.forget()
+    return events, runner.problems
 
 
 __all__ = ["Runner", "Value", "analyse", "names_of"]
