@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pipeaudit.evidence.workflow import Job, Step, Workflow
 from pipeaudit.model.location import Location
+from pipeaudit.read import jenkinsfile
+from pipeaudit.read.error import ReadError
+from pipeaudit.read.jenkinsfile import Block
 from pipeaudit.read.node import Node
 
 
@@ -128,17 +130,47 @@ def tekton(path: str, document: Node) -> Iterator[Workflow]:
     yield Workflow(path, "Tekton", document.at, frozenset({"push"}), (Job("tasks", document.at, steps),))
 
 
-_JENKINS_STEP = re.compile(r"""\b(?:sh|bat|powershell)\s*\(?\s*(?:script\s*:\s*)?('''|\"\"\"|'|")(.*?)\1""", re.DOTALL)
+_SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
 
 
 def jenkins(path: str, text: str) -> Iterator[Workflow]:
+    """The stages of a Jenkinsfile in order, each a job after the one before it."""
+    try:
+        root = jenkinsfile.parse(path, text.encode("utf-8", "surrogatepass"))
+    except ReadError:
+        return  # which the graph tells
+    jobs: list[Job] = []
+    _jenkins_jobs(root, path, jobs)
+    if not jobs:
+        jobs.append(_jenkins_job(root, "stages", path, ()))
+    if any(job.steps for job in jobs):
+        timed = any(call.name == "cron" for block in _inside(root) for call in block.calls)
+        triggers = frozenset({"push", "schedule"} if timed else {"push"})
+        yield Workflow(path, "Jenkins", Location(path), triggers, tuple(jobs))
+
+
+def _jenkins_jobs(block: Block, path: str, jobs: list[Job]) -> None:
+    for child in block.blocks:
+        if child.name == "stage":
+            needs = tuple(job.name for job in jobs[-1:])
+            jobs.append(_jenkins_job(child, child.label, path, needs))
+        _jenkins_jobs(child, path, jobs)
+
+
+def _jenkins_job(stage: Block, name: str, path: str, needs: tuple[str, ...]) -> Job:
+    calls = [call for block in _inside(stage) for call in block.calls]
     steps = tuple(
-        Step(Location(path, text.count("\n", 0, match.start()) + 1), command=match.group(2))
-        for match in _JENKINS_STEP.finditer(text)
+        Step(Location(path, call.line), command=call.argument("script"))
+        for call in sorted(calls, key=lambda call: call.line)
+        if call.name in _SHELLS and call.argument("script")
     )
-    if steps:
-        manual = re.search(r"^\s*input\b", text, re.MULTILINE) is not None
-        triggers = frozenset({"push", "schedule"} if re.search(r"\bcron\s*\(", text) else {"push"})
-        yield Workflow(
-            path, "Jenkins", Location(path), triggers, (Job("stages", Location(path), steps, manual=manual),)
-        )
+    manual = any(call.name == "input" for call in calls) or any(block.name == "input" for block in stage.blocks)
+    return Job(name, Location(path, stage.line), steps, needs, manual=manual)
+
+
+def _inside(stage: Block) -> Iterator[Block]:
+    """A block and those in it that belong to no other stage."""
+    yield stage
+    for child in stage.blocks:
+        if child.name != "stage":
+            yield from _inside(child)

@@ -12,7 +12,7 @@ from pipeaudit.evidence.release import schedules
 from pipeaudit.evidence.signal import signal
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
-from pipeaudit.model.pipeline import CODE_SYSTEMS, StageKind
+from pipeaudit.model.pipeline import CODE_SYSTEMS, Node, StageKind
 
 _ON_DRIFT = re.compile(r"drift|psi(?:_|\b)|shift|reference|baseline|current|production|monitor", re.IGNORECASE)
 
@@ -43,12 +43,14 @@ def quality_monitor(facts: Facts) -> Iterator[Evidence]:
     for node in facts.graph.stages(StageKind.MONITORING):
         if not re.search(r"monitor|drift|quality|observ|track", node.name, re.IGNORECASE):
             continue
-        if node.declarations and {said.system for said in node.declarations} - {
-            *CODE_SYSTEMS,
-            "docker",
-            "compose",
-        }:
+        if _watches_models(node):
             yield Evidence(node.at, f"stage `{node.name}` monitors", Strength.SUPPORTING)
+
+
+def _watches_models(node: Node) -> bool:
+    """Whether a pipeline, a job or a cloud runs it: a cluster's collectors and alert rules run nothing of their own."""
+    systems = {said.system for said in node.declarations if said.runs or said.system not in ("kubernetes", "helm")}
+    return bool(systems - CODE_SYSTEMS - {"docker", "compose"})
 
 
 @signal("monitoring-scheduled")
@@ -58,7 +60,7 @@ def monitoring_scheduled(facts: Facts) -> Iterator[Evidence]:
         if re.search(r"monitor|drift|evidently|observ", words) or each.at.path in paths:
             yield Evidence(each.at, f"{each.what}: monitoring is run")
     for node in facts.graph.stages(StageKind.MONITORING):
-        if any(each.at.path == node.at.path for each, _ in facts.once(schedules)):
+        if _watches_models(node) and any(each.at.path == node.at.path for each, _ in facts.once(schedules)):
             yield Evidence(node.at, f"stage `{node.name}` runs on its pipeline's schedule")
 
 

@@ -41,7 +41,7 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
     if not leaves:
         yield from _without_stages(source, root)
     read = {name for leaf in leaves for name in _named(leaf.data.block, "unstash")}
-    schedule = ", ".join(call.argument() for call in _triggers(whole))
+    schedule = ", ".join(call.argument() for call in _triggers(root, whole))
     keys = [f"{source.path}:{'/'.join((*leaf.path, leaf.name))}" for leaf in leaves]
     for key, leaf in zip(keys, leaves, strict=True):
         stage: _Stage = leaf.data
@@ -138,10 +138,10 @@ def _named(block: Block, verb: str) -> list[str]:
     return list(dict.fromkeys(call.argument("name") for call, _ in _calls(block, "") if call.name == verb))
 
 
-def _triggers(pipeline: Block) -> Iterator[Call]:
-    for block in pipeline.blocks:
-        if block.name == "triggers":
-            yield from (call for call in block.calls if call.name == "cron" and call.argument())
+def _triggers(root: Block, pipeline: Block) -> Iterator[Call]:
+    """Schedules: of the declarative block, and of `properties([pipelineTriggers([cron(...)])])`."""
+    for block in (root, *(block for block in pipeline.blocks if block.name == "triggers")):
+        yield from (call for call in block.calls if call.name == "cron" and call.argument())
 
 
 def _note(stage: _Stage, schedule: str) -> str:
