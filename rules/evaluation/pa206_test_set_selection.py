@@ -77,6 +77,7 @@ def test_set_selection(events: Events) -> Iterator[Match]:
             f"the choice at {reuse.chosen.at.seen_from(first.at)} is made by this score, on rows that then report "
             "the result",
             confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
+            severity=None if first.strong else Severity.WARNING,
             related=(
                 Related(pair.training.event.at, "each candidate is trained here"),
                 Related(reuse.chosen.at, "the best by this score is kept"),
