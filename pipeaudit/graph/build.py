@@ -12,6 +12,7 @@ from pipeaudit.link.artifacts import Overlaps, kind_of, normal, shown
 from pipeaudit.link.cells import NotebookCells
 from pipeaudit.link.feature_stores import FeatureStores
 from pipeaudit.link.kinds import stage_kind
+from pipeaudit.link.moved import note_moved
 from pipeaudit.link.observed import Observed, observed, settle
 from pipeaudit.link.programs import programs
 from pipeaudit.model.audit import ArtifactNode
@@ -70,6 +71,8 @@ def build(
         )
     edges = _Edges(known)
     nodes = [_node(one, events) for one in joined]
+    for one in joined:  # after the kinds: who fetches a model does not train it
+        note_moved(one.observed, one.said, one.runs, sources)
     edges.after(joined)
     edges.artifacts(joined)
     return PipelineGraph(

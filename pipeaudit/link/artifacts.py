@@ -21,7 +21,7 @@ _EXTENSIONS = {
         ),
         (ArtifactKind.REPORT, "html pdf md"),
         (ArtifactKind.IMAGE, "png jpg jpeg svg gif webp"),
-        (ArtifactKind.PARAMS, "yaml yml toml ini cfg"),
+        (ArtifactKind.PARAMS, "yaml yml toml ini cfg properties"),
     )
     for extension in extensions.split()
 }

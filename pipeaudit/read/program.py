@@ -35,12 +35,12 @@ def program(words: tuple[str, ...], line: int = 1) -> Invocation | None:
 
 
 def _collect(text: str, line: int, folder: str, found: list[Invocation], depth: int) -> None:
-    here = folder
+    here = before = folder
     for command in commands(text, line):
         if not command.words:
             continue
         if command.words[0] in ("cd", "pushd") and len(command.words) > 1:
-            here = _moved(here, command.words[1])
+            here, before = before if command.words[1] == "-" else _moved(here, command.words[1]), here
             continue
         if command.words[0] == "popd":
             here = folder
