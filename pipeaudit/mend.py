@@ -22,7 +22,6 @@ from pipeaudit.request import Request
 from pipeaudit.tree import Tree
 
 _MOST_ROUNDS = 10
-_UNSURE = "mending it would bring other findings, or leave it"
 _Key = tuple[str, str, str | None]
 
 
@@ -144,7 +143,7 @@ class _Mender:
                 return state
             edited = _Edited(state.tree, drafted.files)
             after = _state(edited, engine.audit(_wide(self.request), self.found, edited)[0])
-            culprits = _culprits(state, after, drafted)
+            culprits, why = _culprits(state, after, drafted)
             if not culprits:
                 self.made += drafted.made
                 self.later |= {_key(finding) for finding in drafted.waiting}
@@ -155,7 +154,7 @@ class _Mender:
                 others = {finding.fingerprint for finding in culprits[half:]}
                 return self._applied(first, [f for f in self._wanted(first) if f.fingerprint in others])
             for finding in culprits:
-                self._refuse(finding, _UNSURE)
+                self._refuse(finding, why)
             refused = {finding.fingerprint for finding in (*culprits, *(f for f, _ in drafted.refused))}
             wanted = [finding for finding in wanted if finding.fingerprint not in refused]
         return state
@@ -204,16 +203,18 @@ def _key(finding: Finding) -> _Key:
     return finding.at.path, finding.rule, finding.match.kind
 
 
-def _culprits(before: _State, after: _State, drafted: Draft) -> list[Finding]:
-    """Edits that may have brought findings or left their own: those of the rule in that file, of the file, or all."""
-    gone = Counter(_key(finding) for finding in drafted.made)
-    expected = before.counts - gone
-    worse = [key for key, count in after.counts.items() if count > expected[key]]
-    if after.unread - before.unread:
-        return list(drafted.made)
+def _culprits(before: _State, after: _State, drafted: Draft) -> tuple[list[Finding], str]:
+    """Edits that may have done harm, and which: those of the rule in that file, else of the file, else all."""
+    unread = sorted(after.unread - before.unread)
+    if unread:
+        return list(drafted.made), f"it could not be read any more: {unread[0]}"
+    expected = before.counts - Counter(_key(finding) for finding in drafted.made)
+    worse = sorted(key[:2] for key, count in after.counts.items() if count > expected[key])
     if not worse:
-        return []
-    same_rule = [finding for finding in drafted.made if _key(finding) in worse]
-    files = {path for path, _, _ in worse}
+        return [], ""
+    same_rule = [finding for finding in drafted.made if _key(finding)[:2] in worse]
+    if same_rule:
+        return same_rule, "it would be found again"
+    files = {path for path, _ in worse}
     same_file = [finding for finding in drafted.made if _edit(finding).at.path in files]
-    return same_rule or same_file or list(drafted.made)
+    return same_file or list(drafted.made), f"then {worse[0][1]} would be found in {worse[0][0]}"

@@ -75,13 +75,20 @@ def swapped_metric_arguments(events: Events) -> Iterator[Match]:
             related=_prediction_place(events, event),
             fix="Swap the two arguments.",
             symbol=event.function,
-            edit=_swap(event) if certain else None,
+            edit=_swap(event) if certain and _is_made_here(events, event) else None,
         )
 
 
 def _is_prediction(event: Event, port: str) -> bool:
     value = event.port("metric", port)
     return value is not None and bool(value.models) and value.output != ""
+
+
+def _is_made_here(events: Events, event: Event) -> bool:
+    """Whether the function itself made the predictions: those that a caller passed are for the caller to swap."""
+    truth = event.port("metric", "true")
+    made = events.with_id(truth.produced) if truth is not None else None
+    return made is not None and (made.function, made.caller) == (event.function, event.caller)
 
 
 def _swap(event: Event) -> Rewrite:

@@ -81,8 +81,9 @@ def test_refit(events: Events) -> Iterator[Match]:
 
 
 def _edit(refit: Refit) -> Rewrite | None:
-    """Safe where the same object was fitted before, in the same run of the same code."""
+    """Safe where the same object was fitted before at another place, in the same run of the same code."""
     first, again = refit.first, refit.again
-    if not refit.strong or first.conditional or first.function != again.function:
+    is_same_run = (first.function, first.caller) == (again.function, again.caller)
+    if not refit.strong or first.conditional or not is_same_run or first.at == again.at:
         return None
     return Rewrite(again.at, (("_t.fit_transform(_x)", "_t.transform(_x)"),))

@@ -78,6 +78,8 @@ def _edit(event: Event, operands: tuple[object, ...]) -> Rewrite | None:
         return None
     at = 0 if operands[0] else 1
     nan, other = event.arguments[str(at)], event.arguments[str(1 - at)]
+    if event.caller is not None and other.name.isidentifier():
+        return None  # a parameter, that may be anything else in another call
     before = f"_n {event.name} _x" if at == 0 else f"_x {event.name} _n"
     if other.is_a("pandas.DataFrame", "pandas.Series"):
         return Rewrite(event.at, ((before, "_x.isna()" if event.name == "==" else "_x.notna()"),))

@@ -120,8 +120,10 @@ def _grows(event: Event) -> bool:
     )
 
 
-def _product(events: Events, event: Event) -> Rewrite:
-    """The operator for arrays; lists of lists have none, and `matmul` takes both."""
+def _product(events: Events, event: Event) -> Rewrite | None:
+    """The operator for arrays; lists of lists have none, and `matmul` takes both. Others may call a function too."""
+    if event.caller is not None:
+        return None
     made = [events.with_id(value.produced) for value in list(event.arguments.values())[:2]]
     if all(call is not None and call.name in ("numpy.array", "numpy.asarray") for call in made):
         return Rewrite(event.at, (("_f(_a, _b)", "_a @ _b"),))
