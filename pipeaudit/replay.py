@@ -83,7 +83,13 @@ def _target(path: str) -> str:
 
 def _key(words: Sequence[str]) -> bytes:
     """The call with all around it that a report may depend on and that is no file."""
-    around = (sys.version, sys.executable, __file__, os.getcwd(), *(os.environ.get(name, "\1") for name in _ENVIRONMENT))
+    around = (
+        sys.version,
+        sys.executable,
+        __file__,
+        os.getcwd(),
+        *(os.environ.get(name, "\1") for name in _ENVIRONMENT),
+    )
     return os.fsencode("\0".join((*around, *words)))
 
 
