@@ -44,6 +44,8 @@ from pipeaudit.read.transfers import transfers
         ("huggingface-cli download a/m --local-dir models/m", "https://huggingface.co/a/m", "models/m"),
         ("torch-model-archiver --model-name m --handler h.py:H --serialized-file m.pt -v 1", "m.pt h.py", "m.mar"),
         ("torchserve --start --model-store s --models m=m.mar n.mar --ncs", "s/m.mar s/n.mar", ""),
+        ("evidently report c.yaml now.csv out --reference-path ref.csv", "c.yaml now.csv ref.csv", "out"),
+        ("python -m evidently calculate profile --config c.json --current d.csv", "c.json d.csv", ""),
         ("wget $URL/rows.csv -O data/${NAME}.csv", "{}/rows.csv", "data/{}.csv"),
         ("sudo wget https://a.io/rows.csv", "https://a.io/rows.csv", "rows.csv"),
         ("echo wget https://a.io/rows.csv", "", ""),

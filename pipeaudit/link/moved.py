@@ -13,7 +13,7 @@ from pipeaudit.read.transfers import Transfer, transfers
 from pipeaudit.sources import Sources
 
 _STORES = ("s3://", "gs://", "abfs", "wasb", "https://www.kaggle.com/", "https://huggingface.co/")
-_SERVING = ("torch-model-archiver", "torchserve")
+_SURE = ("torch-model-archiver", "torchserve", "evidently")
 
 
 def note_moved(seen: Observed, said: Iterable[Stage], runs: Iterable[Program], sources: Sources) -> None:
@@ -32,7 +32,7 @@ def note_moved(seen: Observed, said: Iterable[Stage], runs: Iterable[Program], s
 def _note(seen: Observed, transfer: Transfer, folder: str, at: Location) -> None:
     """Programs and packages are moved as well, and are no data: something about a transfer must say that it is."""
     names = [*transfer.reads, *transfer.writes]
-    if transfer.tool not in _SERVING and not any(map(_is_data, names)):
+    if transfer.tool not in _SURE and not any(map(_is_data, names)):
         return
     for name in transfer.writes:
         if not name.startswith("{}"):

@@ -16,7 +16,7 @@ from pipeaudit.read.program import invocations
 
 # A text that holds none of these moves nothing.
 _TOOLS_IN = re.compile(
-    r"\b(?:wget|curl|aws|gsutil|gcloud|azcopy|dvc|kaggle|gdown|huggingface-cli|hf|torch-model-archiver|torchserve)\b"
+    r"\b(?:wget|curl|aws|gsutil|gcloud|azcopy|dvc|kaggle|gdown|huggingface-cli|hf|torch-model-archiver|torchserve|evidently)\b"
 )
 _HOLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|\{\{[^{}]*\}\}")
 _REMOTE = re.compile(r"(?:s3|gs|https?|ftp|abfss?|wasbs?|hdfs)://")
@@ -39,14 +39,15 @@ def transfers(text: str, line: int = 1) -> Iterator[Transfer]:
     if len(text) > MAX_TEXT or not _TOOLS_IN.search(text):
         return
     for invocation in invocations(text, line):
-        read = _READ.get(invocation.tool) if invocation.kind == "tool" else None
+        tool = {"tool": invocation.tool, "module": invocation.target}.get(invocation.kind, "")
+        read = _READ.get(tool)
         found = read(_Words(invocation)) if read is not None else None
         if found is None:
             continue
         reads, writes, name = found
         placed = [tuple(p for path in paths if (p := _placed(path, invocation.folder))) for paths in (reads, writes)]
         if any(placed):
-            yield Transfer(invocation.tool, placed[0], placed[1], invocation.line, name)
+            yield Transfer(tool, placed[0], placed[1], invocation.line, name)
 
 
 _Found = tuple[list[str], list[str], str]
@@ -248,6 +249,21 @@ def _served(store: str, model: str) -> str:
     return store if file == "all" else file if "://" in file else join(store, file)
 
 
+def _evidently(words: _Words) -> _Found | None:
+    """`evidently calculate profile --config C --reference R --current D --output O`, `evidently report C D O`."""
+    verb = words.words[0] if words.words else ""
+    options, rest = words.parted(
+        "--config --reference --current --output --report_name --log_level --option --reference-path --dataset-name", 1
+    )
+    if verb == "calculate":
+        reads = [options.get(name, "") for name in ("--config", "--reference", "--current")]
+        return [path for path in reads if path], [path for path in (options.get("--output", ""),) if path], ""
+    if verb == "report" and len(rest) >= 3:
+        reference = options.get("--reference-path", "")
+        return [*rest[:2], *([reference] if reference else [])], [rest[2]], ""
+    return None
+
+
 _READ: dict[str, Callable[[_Words], _Found | None]] = {
     "wget": _wget,
     "curl": _curl,
@@ -262,4 +278,5 @@ _READ: dict[str, Callable[[_Words], _Found | None]] = {
     "hf": _huggingface,
     "torch-model-archiver": _archiver,
     "torchserve": _torchserve,
+    "evidently": _evidently,
 }
