@@ -192,8 +192,11 @@ class Facts:
     @cached_property
     def commands(self) -> tuple[commands.Command, ...]:
         found = [*commands.from_workflows(self.workflows), *commands.from_files(self.paths, self)]
+        ci = {workflow.path for workflow in self.workflows}
         for stage in self.graph.stages():
             for declared in stage.declarations:
+                if declared.key.partition(":")[0] in ci:
+                    continue  # those of its workflow, with lines of their own
                 found += [
                     commands.Command(program.command, declared.at, "stage", declared.name)
                     for program in declared.runs
