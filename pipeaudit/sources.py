@@ -13,6 +13,8 @@ from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
 
 Parsed = TypeVar("Parsed")
+_NAME = re.compile(r"[^*?\[/]+")  # patterns that need no matcher
+_ENDING = re.compile(r"\*\.[^*?\[/]+")
 _GOES_ON = re.compile(rb"\\\r?\n")
 
 
@@ -46,7 +48,13 @@ class Sources:
 
     def matching(self, *patterns: str) -> list[str]:
         """Paths that fit a pattern: by file name where it has no slash, from the root where it has one."""
-        return [path for path in self.paths if any(_fits(path, pattern) for pattern in patterns)]
+        names = [pattern for pattern in patterns if _NAME.fullmatch(pattern)]
+        endings = tuple(pattern[1:] for pattern in patterns if _ENDING.fullmatch(pattern))
+        others = [pattern for pattern in patterns if pattern not in names and pattern[1:] not in endings]
+        found = {path for name in names for path in self.ending(name)}
+        if endings or others:
+            found.update(p for p in self.paths if p.endswith(endings) or any(_fits(p, other) for other in others))
+        return sorted(found)
 
     def ending(self, name: str) -> list[str]:
         """Paths of all files with this name."""
