@@ -150,6 +150,12 @@ class Repository:
 
         return self._once("makefile", path, lambda data: makefile.parse(path, data))
 
+    def dockerfiles(self) -> tuple[str, ...]:
+        """Paths of the image files, told by their names."""
+        from pipeaudit.read.dockerfile import is_dockerfile
+
+        return tuple(path for path in self.paths if "erfile" in path.lower() and is_dockerfile(path))
+
     def dockerfile(self, path: str) -> Dockerfile | None:
         from pipeaudit.read import dockerfile
 
