@@ -96,7 +96,7 @@ def mutable_image_reference(project: Project) -> Iterator[Match]:
 
 
 def _images(project: Project) -> Iterator[tuple[Location, str]]:
-    for path in project.repository.glob("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile"):
+    for path in project.repository.dockerfiles():
         file = project.repository.dockerfile(path)
         if file is not None and not is_test(path) and not is_example(path) and not _WORKSHOP.search(path):
             yield from ((Location(path, stage.line), stage.image) for stage in file.stages if stage.base is None)

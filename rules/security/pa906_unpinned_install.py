@@ -14,6 +14,7 @@ from pipeaudit.rule import (
     rule,
 )
 
+_CI = ("github-actions", "gitlab-ci", "azure-pipelines", "circleci", "jenkins", "cloud-build", "codebuild")
 _INSTALLERS = ("pip", "pip3", "conda", "mamba", "micromamba")
 _TAKING = frozenset(
     """-r --requirement -c --constraint -i --index-url --extra-index-url -f --find-links -t --target --prefix --root
@@ -86,7 +87,7 @@ def unpinned_install(project: Project) -> Iterator[Match]:
 
 
 def _images(project: Project) -> Iterator[Match]:
-    for path in project.repository.glob("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile"):
+    for path in project.repository.dockerfiles():
         aside = is_test(path) or is_example(path) or _WORKSHOP.search(path) is not None
         file = None if aside else project.repository.dockerfile(path)
         for run in file.of("RUN") if file is not None else ():
@@ -96,7 +97,7 @@ def _images(project: Project) -> Iterator[Match]:
 def _jobs(project: Project) -> Iterator[Match]:
     """Jobs of CI files that run the pipeline or deploy."""
     files = {e.at.path for e in project.evidence("ci-runs-pipeline", "ci-deploys")}
-    for node in project.graph.of_system("github-actions", "gitlab-ci"):
+    for node in project.graph.of_system(*_CI):
         for stage in node.declarations:
             if stage.at.path in files:
                 loose = [word for run in stage.runs for word in _loose(run.command)]

@@ -78,7 +78,7 @@ def exposed_ml_server(project: Project) -> Iterator[Match]:
     yield from _debuggers(project)
     for service in project.services:
         yield from _service(project, service)
-    for path in project.repository.glob("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile"):
+    for path in project.repository.dockerfiles():
         file = None if is_test(path) else project.repository.dockerfile(path)
         for start in file.of("CMD", "ENTRYPOINT") if file is not None else ():
             command = " ".join(start.words) if start.words is not None else start.text

@@ -204,7 +204,7 @@ def _covers(lock: str, path: str) -> bool:
 
 def _installed(project: Project) -> Iterator[Requirement]:
     """What images and notebooks install by name."""
-    for path in project.repository.glob("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile"):
+    for path in project.repository.dockerfiles():
         image = project.repository.dockerfile(path)
         for run in image.of("RUN") if image is not None else ():
             yield from _named(run.text, path)
