@@ -147,7 +147,7 @@ class _Bundle:
             if not waits:
                 after += self.started.get(job.key.raw, ())
             yield Stage(
-                name=name,
+                name=self._filled(name),
                 system="databricks",
                 at=task.node.get("task_key").at,
                 key=self._key(job, name),
@@ -155,6 +155,7 @@ class _Bundle:
                 writes=tuple(f"databricks:{job.key.raw}#{name}.{value}" for value in set_by.get(name, ())),
                 after=tuple(dict.fromkeys(after)),
                 runs=tuple(self._runs(_Placed(body, task.folder))),
+                kind=StageKind.OTHER if body.get("condition_task") else None,
                 params=tuple(key.raw for key, _ in body.items("notebook_task", "base_parameters")),
                 pipeline=f"{self.source.path}:{job.key.raw}",
                 note=_note(task),

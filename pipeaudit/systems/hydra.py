@@ -185,6 +185,9 @@ class _Composition:
 
 def _composed(source: PythonSource, tree: _Tree, entry: _Entry) -> _Composition:
     made = _Composition(tree)
+    if entry.name is None and entry.path is not None and entry.path.endswith(_ENDINGS):  # as older versions had it
+        folder, _, name = entry.path.rpartition("/")
+        entry = _Entry(entry.line, folder or ".", name)
     if entry.path is None or entry.name is None:
         return made
     if not entry.path or not entry.name or "{}" in entry.path + entry.name or "://" in entry.path:
