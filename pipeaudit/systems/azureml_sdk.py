@@ -290,9 +290,9 @@ class _AzureML(Library):
     def _folder(self, call: Call, code: str) -> str:
         """Where a command runs: in the folder of its code."""
         folder = call.file.path.rpartition("/")[0]
-        if not code or ":" in code or "{}" in code:
+        if not code or ":" in code or "{}" in code.removeprefix("{}/"):
             return folder
-        return _upward(folder, code, self._has) or resolve(folder, code)
+        return _upward(folder, code, self._has) or resolve(folder, code.removeprefix("{}/"))
 
     def _has(self, folder: str) -> bool:
         if not self.folders:
@@ -372,6 +372,7 @@ class _AzureML(Library):
 
 def _upward(folder: str, path: str, exists: Callable[[str], bool]) -> str | None:
     """Where a path leads that is meant from the working folder: the file's own, or one above it."""
+    path = path.removeprefix("{}/")  # the working folder, where code asks for it
     while True:
         if exists(found := resolve(folder, path)):
             return found
