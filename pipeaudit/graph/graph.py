@@ -190,7 +190,7 @@ class PipelineGraph:
         found = []
         for artifact in self.artifacts.values():
             writers = self.writers(artifact)
-            if len(writers) < 2:
+            if len(writers) < 2 or _is_table(artifact):
                 continue
             loose = [
                 one
@@ -208,7 +208,10 @@ class PipelineGraph:
         return [
             artifact
             for artifact in self.artifacts.values()
-            if self._writers.get(artifact.id) and not self._readers.get(artifact.id) and artifact.kind not in _RESULTS
+            if self._writers.get(artifact.id)
+            and not self._readers.get(artifact.id)
+            and artifact.kind not in _RESULTS
+            and not _is_table(artifact)
         ]
 
     def missing_inputs(self, exists: Callable[[str], bool]) -> list[tuple[Node, ArtifactNode, Edge]]:
@@ -282,6 +285,11 @@ class PipelineGraph:
 
     def _reached(self, start: str, neighbours: dict[str, dict[str, None]]) -> list[Node]:
         return self._in_order(_reach(start, neighbours))
+
+
+def _is_table(artifact: ArtifactNode) -> bool:
+    """A table of a database: it takes rows from many, and its readers lie outside as well."""
+    return artifact.id.startswith("artifact:sql:")
 
 
 def _reach(start: str, neighbours: dict[str, dict[str, None]] | dict[str, set[str]]) -> set[str]:

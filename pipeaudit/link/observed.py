@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
@@ -11,6 +12,7 @@ from pipeaudit.link.artifacts import normal
 from pipeaudit.link.feature_stores import FeatureStores
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program, stored_model
+from pipeaudit.read.sql import statement
 from pipeaudit.sources import Sources
 
 _READS = ("reads", "load")
@@ -100,6 +102,12 @@ def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> N
     path = event.detail.get("path")
     if not isinstance(path, str) or not path.replace("{}", "").strip("./"):
         return
+    if (said := statement(path)) is not None:
+        for listed, names in ((seen.writes, said.writes), (seen.reads, said.reads)):
+            for table in (_table(name, program, sources) for name in names):
+                listed.setdefault(table, event.at)
+                seen.kinds.setdefault(table, ArtifactKind.DATASET)
+        return
     stored = any(event.effect(operation).get("fmt") == "bentoml" for operation in ("save", "load"))
     name = stored_model("bentoml", path) if stored else normal(_placed(path, program, sources))
     is_read = any(operation in event.detail for operation in _READS)
@@ -117,11 +125,16 @@ def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> N
             seen.kinds.setdefault(name, _BY_ROLE[role])
 
 
+def _table(name: str, program: Program, sources: Sources) -> str:
+    """A table is called as it is everywhere; a file that an engine reads in place is a file."""
+    return normal(_placed(name, program, sources)) if "/" in name or name.count("{}") > 1 else f"sql:{name.lower()}"
+
+
 def _placed(path: str, program: Program, sources: Sources) -> str:
     """Relative paths are meant from the working folder: the one that a command tells, else the one where the file is
     found.
     """
-    if "://" in path or path.startswith(("/", "~")):
+    if "://" in path or path.startswith(("/", "~")) or re.match(r"[A-Za-z]:[/\\]", path):
         return path
     home = dirname(program.path)
     if program.folder or not home:
