@@ -193,7 +193,7 @@ def order_faults(path: str, what: str, waits: Iterable[tuple[Node, Sequence[Node
     """What an engine refuses in a list of jobs, each given by its name and the names it waits for: a name that two
     share, and one that nobody has. Jobs that wait for each other are edges of the graph, and found there.
     """
-    listed = list(waits)
+    listed = [(name, awaited) for name, awaited in waits if name.text]
     lines: dict[str, int] = {}
     for name, _ in listed:
         if name.text in lines:

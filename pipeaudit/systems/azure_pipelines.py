@@ -13,7 +13,7 @@ from pipeaudit.read.node import Node
 from pipeaudit.system import ConfigSource, Declared, Problem, Sources, Stage, config_system, order_faults, resolve
 
 _MARKS = (b"vmImage:", b"pool:", b"- task:", b"- stage:", b"- deployment:")
-_TOP = (b"\nstages:", b"\njobs:", b"\nsteps:", b"\nextends:")
+_TOP = (b"stages:", b"jobs:", b"steps:", b"extends:")
 _OF_A_PIPELINE = ("trigger", "pr", "pool", "schedules", "resources", "extends")
 _ENTRIES = frozenset("stage job deployment template task script bash pwsh powershell checkout publish download".split())
 _SHELLS = ("script", "bash", "pwsh", "powershell")
@@ -30,10 +30,10 @@ _MAX_DEPTH = 20
 _MAX_ENTRIES = 2_000
 
 
-@config_system("azure-pipelines", "*.y*ml", containing=_MARKS)
+@config_system("azure-pipelines", "*.yml", "*.yaml", containing=_MARKS)
 def stages(source: ConfigSource) -> Iterator[Declared]:
-    data = b"\n" + (source.sources.data(source.path) or b"")
-    if not any(mark in data for mark in _TOP):
+    data = source.sources.data(source.path) or b""
+    if not data.startswith(_TOP) and not any(b"\n" + mark in data for mark in _TOP):
         return  # before it is parsed: the marks stand in many a large file of others
     document = source.document
     if not _is_pipeline(source.path, document):

@@ -53,8 +53,8 @@ def _batch(source: ConfigSource, document: Node) -> Iterator[Declared]:
     yield from order_faults(
         source.path, "build", [(build.get("identifier"), build.each("depend-on")) for build in builds]
     )
-    for build in builds:
-        name = build.get("identifier").text
+    for number, build in enumerate(builds, 1):
+        name = build.get("identifier").text or f"build {number}"
         spec = build.get("buildspec").text
         yield Stage(
             name=name,
