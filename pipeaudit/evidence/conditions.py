@@ -20,7 +20,6 @@ METRIC = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TEST = 400
-_START = re.compile(r"^[ \t]*(?:el)?if\b|\bassert\b", re.MULTILINE)
 _MOST_LINES = 10  # of a test that is written over several lines
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -82,21 +81,30 @@ def _conditions(path: str, source: str, cell: int | None) -> Iterator[Condition]
 
 def _may_compare(source: str) -> bool:
     """Whether some branch or assertion has an order and a metric's name near: only then is the text parsed."""
-    if not any(order in source for order in "<>") or not any(word in source for word in ("if", "assert")):
+    if "<" not in source and ">" not in source:
         return False
-    for start in _START.finditer(source):
-        end = start.end()
-        for _ in range(_MOST_LINES):
-            end = source.find("\n", end + 1)
-            if end < 0:
-                end = len(source)
-                break
-            if source[end - 1] == ":":
-                break
-        words = source[start.end() : end]
-        if ("<" in words or ">" in words) and METRIC.search(words):
-            return True
+    for word in ("if", "assert"):
+        at = source.find(word)
+        while at >= 0:
+            words = _test_behind(source, at + len(word))
+            if ("<" in words or ">" in words) and METRIC.search(words):
+                return True
+            at = source.find(word, at + len(word))
     return False
+
+
+def _test_behind(source: str, start: int) -> str:
+    """The text of a test that begins here: to a line that ends in a colon, or a few lines."""
+    if source[start : start + 1].isalnum() or source[start : start + 1] == "_":
+        return ""
+    end = start
+    for _ in range(_MOST_LINES):
+        end = source.find("\n", end + 1)
+        if end < 0:
+            return source[start:]
+        if source[end - 1] == ":":
+            break
+    return source[start:end]
 
 
 def _dotted(node: ast.expr) -> str:

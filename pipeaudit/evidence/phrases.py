@@ -26,9 +26,13 @@ def pattern(phrase: str) -> re.Pattern[str]:
 
 def first(text: str, phrases: Iterable[str]) -> re.Match[str] | None:
     """The earliest of the phrases in a text."""
-    return _any(tuple(phrases)).search(text)
+    beginnings, expression = _any(tuple(phrases))
+    lowered = text.lower()
+    return expression.search(text) if any(word in lowered for word in beginnings) else None
 
 
 @lru_cache(maxsize=1024)
-def _any(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern(phrase).pattern})" for phrase in phrases), re.IGNORECASE)
+def _any(phrases: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
+    """The plain beginnings of phrases, which are quick to look for, and one expression for them all."""
+    beginnings = frozenset(phrase.split()[0].partition("*")[0].lower() for phrase in phrases)
+    return beginnings, re.compile("|".join(f"(?:{pattern(phrase).pattern})" for phrase in phrases), re.IGNORECASE)

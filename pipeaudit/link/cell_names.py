@@ -28,6 +28,7 @@ _UNSEEN = re.compile(
     r"|\bglobals\(\)|\blocals\(\)|\bvars\(\)|\bexec\(|\beval\(|\.run_line_magic|\.run_cell|\.ex\(|import_notebook|input\(",
     re.MULTILINE,
 )
+_MARKS_OF_UNSEEN = ("%", "globals(", "locals(", "vars(", "exec(", "eval(", ".run_", ".ex(", "import_notebook", "input(")
 _EXERCISE = ("your code", "your solution", "fill in", "todo", "exercise", "???")
 _HOLE = re.compile(r"<[a-z_]+>|\b___+\b")
 _STARTER = re.compile(r"homework|exercise|starter|assignment|template", re.IGNORECASE)
@@ -55,7 +56,7 @@ def lost_names(notebook: Notebook, unmade: frozenset[str] | None = None) -> list
     if (
         not notebook.is_python
         or _STARTER.search(notebook.path)
-        or any(_UNSEEN.search(cell.source) or _is_exercise(cell.source) for cell in cells)
+        or any(_may_make_unseen(cell.source) or _is_exercise(cell.source) for cell in cells)
     ):
         return []
     readings: list[tuple[Cell, _Reading]] = []
@@ -69,6 +70,10 @@ def lost_names(notebook: Notebook, unmade: frozenset[str] | None = None) -> list
         reading.made.update(dict.fromkeys(_CAPTURED.findall(cell.source), 1))
         readings.append((cell, reading))
     return list(_lost(notebook.path, readings))
+
+
+def _may_make_unseen(source: str) -> bool:
+    return any(mark in source for mark in _MARKS_OF_UNSEEN) and _UNSEEN.search(source) is not None
 
 
 def _is_exercise(source: str) -> bool:
