@@ -173,7 +173,10 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
             made.mask = (slice_text(key(inner), index_expression), False)
         return made
     if isinstance(owner.ref, Api):
-        return Value(owner.types)
+        made = Value(owner.types)
+        if owner.ref.name == "sys.argv" and isinstance(constant, int) and constant > 0:
+            made.label = f"--{constant}"  # an option without a name
+        return made
     made = combine(owner)
     made.output = owner.output
     made.models = owner.models

@@ -690,6 +690,7 @@ class Interpreter:
         text = "".join(_text(part) for part in parts)
         if len(text) <= _LONGEST_STRING:
             made.constant = text
+        made.label = builtin.option_of(parts)
         return made
 
     def _comprehension(self, expression: Expression, scope: Scope) -> Value:
