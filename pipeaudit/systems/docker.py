@@ -7,12 +7,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from posixpath import basename, dirname
+from typing import TYPE_CHECKING
 
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program
-from pipeaudit.read import dockerfile
-from pipeaudit.read.dockerfile import Instruction
 from pipeaudit.system import Artifact, ConfigSource, Declared, Stage, config_system
+
+if TYPE_CHECKING:
+    from pipeaudit.read.dockerfile import Instruction
 
 _DATA = frozenset(
     """pkl pickle joblib pt pth ckpt h5 keras onnx safetensors bst cbm csv tsv parquet feather npy npz jsonl gguf tflite
@@ -23,6 +25,8 @@ _FOLDERS = frozenset(("model", "models", "artifacts", "data", "weights", "checkp
 
 @config_system("docker", "*[Dd]ockerfile*", "*[Cc]ontainerfile*")
 def stages(source: ConfigSource) -> Iterator[Declared]:
+    from pipeaudit.read import dockerfile
+
     data = source.sources.data(source.path) if dockerfile.is_dockerfile(source.path) else None
     parsed = None if data is None else dockerfile.parse(source.path, data)
     if parsed is None or not parsed.stages:

@@ -6,13 +6,15 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import join
+from typing import TYPE_CHECKING
 
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Program
 from pipeaudit.nesting import Item, flatten
-from pipeaudit.read import jenkinsfile
-from pipeaudit.read.jenkinsfile import Block, Call
 from pipeaudit.system import ConfigSource, Declared, Problem, Stage, config_system, resolve
+
+if TYPE_CHECKING:
+    from pipeaudit.read.jenkinsfile import Block, Call
 
 _SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
 _NO_STEPS = frozenset("when environment agent options parameters triggers tools axes excludes libraries post".split())
@@ -33,6 +35,8 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
     data = source.sources.data(source.path)
     if data is None or source.path.endswith(_ASIDE):
         return
+    from pipeaudit.read import jenkinsfile
+
     root = jenkinsfile.parse(source.path, data)
     whole = next((block for block in root.blocks if block.name == "pipeline"), root)
     if whole is not root:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from posixpath import basename, dirname
 
 from pipeaudit.model.pipeline import Program, StageKind
-from pipeaudit.read import dockerfile, yaml
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
 from pipeaudit.system import Declared, Problem, Sources, Stage, repository_system
@@ -72,6 +71,8 @@ def stages(sources: Sources) -> Iterator[Declared]:
 
 
 def _gather(path: str, sources: Sources, objects: dict[str, _Object]) -> Iterator[Problem]:
+    from pipeaudit.read import yaml
+
     data = sources.data(path)
     if data is None or b"apiVersion:" not in data or not _WANTED.search(data) or _is_template(path, data, sources):
         return
@@ -156,6 +157,8 @@ def _image(container: Node) -> str:
 
 def _images(sources: Sources) -> dict[str, str]:
     """Image files by the one name that each is known under: its folder's, or its own suffix."""
+    from pipeaudit.read import dockerfile
+
     found: dict[str, list[str]] = {}
     for path in sources.paths:
         if "ockerfile" in path and dockerfile.is_dockerfile(path):
@@ -173,6 +176,8 @@ def _runs(container: Node, images: Mapping[str, str], sources: Sources) -> Itera
     elif words and container.get("command"):
         yield Program(command=shlex.join(words))
     elif built := images.get(_image(container)):
+        from pipeaudit.read import dockerfile
+
         with suppress(ReadError):  # which the image's own system tells
             if start := dockerfile.parse(built, sources.data(built) or b"").start:
                 yield Program(command=start, folder=dirname(built))

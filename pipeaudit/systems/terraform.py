@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname
+from typing import TYPE_CHECKING
 
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Program, StageKind
-from pipeaudit.read import hcl
 from pipeaudit.read.error import ReadError
-from pipeaudit.read.hcl import Attribute, Block
 from pipeaudit.system import Declared, Problem, Sources, Stage, repository_system
+
+if TYPE_CHECKING:
+    from pipeaudit.read.hcl import Attribute, Block
 
 _OF_MODELS = (
     "aws_sagemaker_",
@@ -66,6 +68,8 @@ def stages(sources: Sources) -> Iterator[Declared]:
 
 
 def _module(folder: str, paths: list[str], sources: Sources) -> Iterator[Declared]:
+    from pipeaudit.read import hcl
+
     resources: dict[str, _Resource] = {}
     local: dict[str, Attribute] = {}
     is_whole = True
