@@ -221,4 +221,5 @@ def _declared(source: PythonSource, pipeline: _Pipeline) -> Iterator[Declared]:
             after=tuple(dict.fromkeys(after)),
             runs=runs,
             pipeline=pipeline.name,
+            note="a condition" if step.kind == "ConditionStep" else "",
         )

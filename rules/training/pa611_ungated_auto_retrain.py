@@ -86,6 +86,8 @@ def _is_judged(project: Project, node: Node) -> bool:
     if any(word in f"{node.at.path} {node.name}".lower() for word in words):
         return True
     return any(
-        earlier.kind in kinds or any(word in earlier.name.lower() for word in words)
+        earlier.kind in kinds
+        or any(word in earlier.name.lower() for word in words)
+        or any(said.note.startswith("a condition") for said in earlier.declarations)
         for earlier in project.graph.upstream(node)
     )
