@@ -16,6 +16,7 @@ import pytest
 
 from pipeaudit import engine
 from pipeaudit.model.audit import Graph
+from pipeaudit.nesting import Item, flatten
 from pipeaudit.request import Request
 from tests.conftest import FIXTURES
 
@@ -76,3 +77,9 @@ def test_the_fixture_means_its_graph(folder: Path) -> None:
     problems = [f"{p.path}:{p.line}: {p.message}" for p in audit.problems if p.path != "."]
     found = meant(audit.graph, problems)
     assert found == json.loads((folder / "graph.json").read_text())
+
+
+def test_groups_that_wait_for_each_other_keep_their_edges() -> None:
+    inner = [Item("one"), Item("two", ("one",))]
+    leaves = flatten([Item("group", ("last",), inner), Item("last", ("group",))])
+    assert [(leaf.name, leaf.after) for leaf in leaves] == [("last", [2]), ("one", [0]), ("two", [1])]
