@@ -84,8 +84,15 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
         baseline=options.get("baseline"),
         jobs=options["jobs"] or 0,
         use_cache=not options["no_cache"],
+        name=_name(paths),
         impact=tuple(_from_root(root, path) for path in options.get("impact") or ()),
     )
+
+
+def _name(paths: Sequence[Path]) -> str:
+    """The last part of the one folder that is named; where it lies is nobody's business."""
+    name = paths[0].name if len(paths) == 1 and paths[0].is_dir() else ""
+    return "" if name == ".." else name
 
 
 def scope(paths: Sequence[Path]) -> tuple[Path, frozenset[str] | None]:

@@ -10,10 +10,12 @@ from pipeaudit import __version__, git
 from pipeaudit.discover import Discovery, FileProblem, read_bytes
 from pipeaudit.limits import DEFAULT
 from pipeaudit.model.audit import Identification, InputFile
+from pipeaudit.read.error import ReadError
 from pipeaudit.request import Request
 from pipeaudit.tree import Tree
 
 _SECTION = re.compile(r"\s{0,20}\[([^\]\n]{1,300})\]")
+_PACKAGE = re.compile(r"\s{0,20}name\s{0,20}=\s{0,20}[\"']([^\"'\n]{1,100})[\"']")
 _URL = re.compile(r"\s{0,20}url\s{0,20}=\s{0,20}(\S{1,1000})")
 _SCP = re.compile(r"(?:[\w.-]{1,100}@)?([\w.-]{1,200}):(?!//)(\S{1,500})")
 _USER = re.compile(r"(?<=://)[^/@]{0,300}@")
@@ -45,7 +47,7 @@ def identification(
     committed = [file.committed for file in files]
     return Identification(
         tool_version=__version__,
-        name=address.rstrip("/").rpartition("/")[2].removesuffix(".git"),
+        name=address.rstrip("/").rpartition("/")[2].removesuffix(".git") or _package(tree) or request.name,
         revision=this.revision.commit if this.revision else "",
         branch=this.revision.branch if this.revision else "",
         repository_url=address,
@@ -76,6 +78,21 @@ def inputs(request: Request, found: Discovery, tree: Tree, this: Subject) -> tup
 
 def _is_committed(path: str, tree: Tree, blobs: Mapping[str, str] | None) -> bool | None:
     return None if blobs is None else git.blob_name(tree.data(path)) == blobs.get(path)
+
+
+def _package(tree: Tree) -> str:
+    """The project's name in its pyproject.toml, read off the text."""
+    try:
+        text = tree.data("pyproject.toml").decode("utf-8", "replace") if "pyproject.toml" in tree else ""
+    except ReadError:
+        return ""  # it is one of the tree's problems
+    section = ""
+    for line in text.split("\n"):
+        if head := _SECTION.match(line):
+            section = head[1].strip()
+        elif section in ("project", "tool.poetry") and (name := _PACKAGE.match(line)):
+            return name[1]
+    return ""
 
 
 def _address(found: Discovery) -> str:

@@ -12,8 +12,9 @@ RAISABLE = 4  # the audited tree's own configuration may widen a limit by this f
 class Limits:
     """The defaults; what lies beyond one is an entry in `errors` or an unknown value, never a hang.
 
-    `chain_terms` bounds one operator, attribute or call chain for analysis, `rewritten_chain_terms` for libcst, which
-    is quadratic in them. Steps count nodes visited, statements and calls interpreted; they strike before the clock.
+    `rewritten_chain_terms` bounds one operator, attribute or call chain, and all nesting, of code that is to be edited:
+    libcst is quadratic in them. So do `file_seconds` and `worker_bytes`, for the process in which that happens. Steps
+    count statements and calls interpreted; they strike before the clock.
     """
 
     text_bytes: int = 2 * _MIB
@@ -30,20 +31,15 @@ class Limits:
     yaml_merges: int = 1_000
     dotted_parts: int = 50
     line_characters: int = 10_000
-    chain_terms: int = 1_000
     rewritten_chain_terms: int = 200
     stage_instances: int = 256
     all_instances: int = 2_000
     constant_size: int = 4_096
     file_steps: int = 2_000_000
-    run_steps: int = 200_000_000
     file_seconds: int = 5
     step_seconds: int = 60
     run_seconds: int = 300
     worker_bytes: int = 512 * _MIB
-    message_characters: int = 500
-    snippet_characters: int = 1_000
-    path_characters: int = 4_096
 
     def with_changes(self, **changes: int) -> Limits:
         """Limits as a configuration asks for them; a value out of bounds is refused with what is allowed."""
@@ -55,8 +51,3 @@ class Limits:
 
 
 DEFAULT = Limits()
-
-
-def shorten(text: str, characters: int) -> str:
-    """The text itself, or its beginning and an ellipsis."""
-    return text if len(text) <= characters else text[: characters - 1] + "…"

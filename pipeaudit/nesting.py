@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeaudit.limits import DEFAULT
+
 MAX_DEPTH = 20
-MAX_LEAVES = 2_000
+MAX_LEAVES = DEFAULT.all_instances
 
 
 @dataclass(slots=True)

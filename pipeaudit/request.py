@@ -16,6 +16,7 @@ class Request:
 
     `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
     finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
+    `name` is what the call names the tree, "" where it only says "here".
     `physical`: places in notebooks are worked out in their files' own lines too. `impact`: files, folders or artifacts
     of which is asked what changes with them.
     """
@@ -36,6 +37,7 @@ class Request:
     baseline: Path | None = None
     jobs: int = 0
     use_cache: bool = True
+    name: str = ""
     physical: bool = True
     impact: tuple[str, ...] = ()
 

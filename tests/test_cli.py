@@ -360,3 +360,13 @@ def test_a_rule_that_never_ends_is_stopped_and_told(leaky: Path, tmp_path: Path,
     printed = capfd.readouterr().out
     assert "rule BAD002 was stopped by the clock after 1 s" in json.loads(printed)["errors"][0]["message"]
     assert rules(printed) == [("PA201", "src/train.py")]
+
+
+def test_a_report_is_headed_by_the_projects_name_or_its_folders(leaky: Path, capfd: Capture) -> None:
+    def name() -> str:
+        run(["audit", str(leaky), "--format", "json", "--no-cache"])
+        return str(json.loads(capfd.readouterr().out)["identification"]["name"])
+
+    assert name() == "project"
+    (leaky / "pyproject.toml").write_text('[tool.black]\nname = "no"\n[project]\nname = "churn"\n')
+    assert name() == "churn"

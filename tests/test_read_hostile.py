@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeaudit.read import (
     cell_lines,
+    depth,
     dockerfile,
     environment,
     hcl,
@@ -202,7 +204,7 @@ PREFIXES = {
     "toml": ["", "a = ", "a = '", 'a = "', 'a = """', "[", "{{ a }}\n"],
     "dockerfile": ["", "FROM a\nRUN ", "FROM a\nENV ", "FROM ", "FROM a\nRUN <<A\n"],
     "makefile": ["", "a:", "a:\n\t", "a = "],
-    "jenkinsfile": ["", "pipeline {\n", "a(", "a(b: {", "sh \"", "x = /", "/*"],
+    "jenkinsfile": ["", "pipeline {\n", "a(", "a(b: {", 'sh "', "x = /", "/*"],
     "hcl": ["", "a = ", 'a = "', 'a = "${', "a {\n", "a = <<A\n", "a = [", "/*"],
     "markdown": ["", "# ", "| a |\n|-|\n"],
     "magics": ["", "%time ", "!", "x = ", "%%"],
@@ -225,3 +227,20 @@ def test_costs_grow_with_the_input_and_no_faster(name: str) -> None:
             if time.process_time() - start > 0.5:
                 slow.append((prefix, piece))
     assert slow == []
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"x = " + b"[\n" * 101 + b"]\n" * 101, "brackets nest deeper than 100"),
+        (b"x = " + b"(" * 101 + b"1" + b")" * 101, "brackets nest deeper than 100"),
+        (b"x = '(' + " + b"(" * 100 + b"1" + b")" * 100, ""),
+        (b"x = [" + b"'((((', # [[[[\n" * 100 + b"]", ""),
+        (b"x = '''" + b"(\n" * 300 + b"'''", ""),
+        (b"\n".join(b" " * level + b"if x:" for level in range(102)), "blocks nest deeper than 100"),
+        (b"x = (\n" + b" " * 300 + b"1)\n", ""),
+    ],
+)
+def test_depth_is_told_before_the_parser_sees_it(data: bytes, why: str) -> None:
+    with pytest.raises(ReadError, match=why) if why else nullcontext():
+        depth.refuse("a.py", data)

@@ -36,6 +36,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pipeaudit.read import depth
 from pipeaudit.read.error import ReadError
 
 Expression = tuple[Any, ...]
@@ -104,7 +105,7 @@ def parse(path: str, data: bytes) -> ast.Module:
 
     Raises ReadError with the line where CPython's parser, or one of its limits, gives up.
     """
-    _refuse_depth(path, data)
+    depth.refuse(path, data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -131,34 +132,6 @@ def _as_python_2(data: bytes) -> ast.Module | None:
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # the caller tells what is wrong with the text as it stands
-
-
-_LARGEST_DEPTH = 100
-
-
-def _refuse_depth(path: str, data: bytes) -> None:
-    """Bounds the nesting before the parser sees it: older interpreters crash on depth instead of raising.
-
-    Brackets in strings count too, so only text whose plain count of open brackets runs high is looked at closely.
-    """
-    if data.count(b"(") + data.count(b"[") + data.count(b"{") <= _LARGEST_DEPTH:
-        return
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if len(line) > _LARGEST_DEPTH and _deepest(line) > _LARGEST_DEPTH:
-            raise ReadError(path, number, f"brackets nest deeper than {_LARGEST_DEPTH}")
-
-
-def _deepest(line: bytes) -> int:
-    if line.count(b"(") + line.count(b"[") + line.count(b"{") <= _LARGEST_DEPTH:
-        return 0
-    depth = deepest = 0
-    for byte in line:
-        if byte in b"([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b")]}":
-            depth -= 1
-    return deepest
 
 
 def read(path: str, data: bytes) -> PythonFacts:

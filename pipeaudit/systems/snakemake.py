@@ -38,7 +38,7 @@ _MARKS = frozenset(
 )
 _HELPERS = frozenset(("expand", "multiext", "glob_wildcards", "collect", "lookup", "exists", "subpath", *_MARKS))
 _WILDCARD = re.compile(r"\{(?:\w+(?:,[^{}]{0,200}(?:\{\d+(?:,\d*)?\})?[^{}]{0,100})?)?\}")
-MAX_RULES = 2_000
+MAX_RULES = DEFAULT.all_instances
 
 
 @repository_system("snakemake")
