@@ -10,6 +10,7 @@ from posixpath import dirname, join, normpath
 from pipeaudit.flow.events import Event, Events
 from pipeaudit.link.artifacts import normal
 from pipeaudit.link.feature_stores import FeatureStores
+from pipeaudit.link.options import Options
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program, stored_model
 from pipeaudit.read.sql import statement
@@ -46,10 +47,14 @@ def observed(
         known = events.get(program.path)
         if known is None:
             continue
+        options = Options(program, sources) if program.arguments else None
         for event in own_events(known, program.function):
             if stores and _feature_store(event, known, seen, stores):
                 continue
-            _note(event, program, seen, sources)
+            path = event.detail.get("path")
+            if options is not None and isinstance(path, str) and (option := _option(event, known)):
+                path = options.path(path, option)
+            _note(event, path, program, seen, sources)
     return seen
 
 
@@ -98,8 +103,7 @@ def _by_function(known: Events) -> dict[str, list[Event]]:
     return found
 
 
-def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> None:
-    path = event.detail.get("path")
+def _note(event: Event, path: object, program: Program, seen: Observed, sources: Sources) -> None:
     if not isinstance(path, str) or not path.replace("{}", "").strip("./"):
         return
     if (said := statement(path)) is not None:
@@ -123,6 +127,18 @@ def _note(event: Event, program: Program, seen: Observed, sources: Sources) -> N
     for role in event.roles:
         if role in _BY_ROLE:
             seen.kinds.setdefault(name, _BY_ROLE[role])
+
+
+def _option(event: Event, known: Events) -> str:
+    """The command line option that the path of a read or write comes from, or that of the open file it goes through."""
+    for operation in (*_READS, *_WRITES):
+        if operation in event.detail:
+            given = event.port(operation, "path") or event.receiver
+            if given is not None and given.is_a("builtins.file") and 0 <= given.produced < len(known.items):
+                given = known.items[given.produced].argument("name")
+            if given is not None and given.option:
+                return given.option
+    return ""
 
 
 def _table(name: str, program: Program, sources: Sources) -> str:

@@ -18,7 +18,7 @@ from pipeaudit.read.program import invocations
 _TOOLS_IN = re.compile(
     r"\b(?:wget|curl|aws|gsutil|gcloud|azcopy|dvc|kaggle|gdown|huggingface-cli|hf|torch-model-archiver|torchserve|evidently)\b"
 )
-_HOLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|\{\{[^{}]*\}\}")
+_HOLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|\{\{[^{}]*\}\}|\{[\w.\[\]]{1,100}\}")
 _REMOTE = re.compile(r"(?:s3|gs|https?|ftp|abfss?|wasbs?|hdfs)://")
 MAX_TEXT = 20_000
 
