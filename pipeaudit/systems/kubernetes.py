@@ -10,12 +10,13 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from posixpath import basename, dirname
 
 from pipeaudit.model.pipeline import Program, StageKind
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
-from pipeaudit.system import Declared, Problem, Sources, Stage, repository_system
+from pipeaudit.system import Declared, Problem, Sources, Stage, repository_system, resolve
 
 _POD = {
     "Pod": (),
@@ -38,6 +39,10 @@ _MODELS = frozenset(("storageUri", "modelUri", "storage_uri"))
 _ASIDE = frozenset("test tests testing e2e third_party vendor vendored node_modules site-packages crd crds".split())
 _CRON = re.compile(r"@[a-z]{1,20}|(?:(?:CRON_TZ|TZ)=\S{1,60} )?\S+(?: +\S+){4}")
 _SHELLS = frozenset(("sh", "bash", "ash", "dash"))
+_BUILDING = (".sh", ".yml", ".yaml", ".mk", "akefile", "enkinsfile")
+_NO_QUOTES = str.maketrans("[],'\"", "     ")
+_WORDS_OF_A_LINE = 60
+_LARGEST_SCRIPT = 200_000
 
 
 @dataclass(slots=True)
@@ -135,7 +140,7 @@ def _containers(one: _Object) -> list[Node]:
 def _stage(one: _Object, objects: list[_Object], images: Mapping[str, str], sources: Sources) -> Stage:
     containers = _containers(one)
     models = [value.text for key, value in one.node.pairs() if key.raw in _MODELS and "://" in value.text]
-    built = [images[name] for c in containers if (name := _image(c)) in images]
+    built = [images[name] for c in containers if (name := _last_name(c.get("image").text)) in images]
     return Stage(
         name=one.name,
         system="kubernetes",
@@ -150,22 +155,47 @@ def _stage(one: _Object, objects: list[_Object], images: Mapping[str, str], sour
     )
 
 
-def _image(container: Node) -> str:
-    """The last name of an image: `acme/serve:1.2` is called serve."""
-    return container.get("image").text.partition("@")[0].rpartition("/")[2].partition(":")[0]
-
-
 def _images(sources: Sources) -> dict[str, str]:
-    """Image files by the one name that each is known under: its folder's, or its own suffix."""
+    """Image files by the names that they alone are known under: as commands build them, by folder, by their suffix."""
     from pipeaudit.read import dockerfile
 
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for path in sources.paths:
         if "ockerfile" in path and dockerfile.is_dockerfile(path):
             name = basename(path)
             suffix = name.partition(".")[2] if name.lower().startswith("dockerfile") else name.rpartition(".")[0]
-            found.setdefault(suffix or basename(dirname(path)), []).append(path)
-    return {name: paths[0] for name, paths in found.items() if name and len(paths) == 1}
+            found.setdefault(suffix or basename(dirname(path)), set()).add(path)
+    if found:
+        for path in sources.paths:
+            if path.endswith(_BUILDING):
+                for name, built in _built(path, sources):
+                    found.setdefault(name, set()).add(built)
+    return {name: min(paths) for name, paths in found.items() if name and len(paths) == 1}
+
+
+def _built(path: str, sources: Sources) -> Iterator[tuple[str, str]]:
+    """Images that lines of a script, a Makefile or a CI file build, by name: `docker build -t acme/serve:1 serve`."""
+    data = sources.data(path) or b""
+    if len(data) > _LARGEST_SCRIPT or b"build" not in data or not (b"-t" in data or b"--tag" in data):
+        return
+    for line in sources.text(path).replace("\\\n", " ").split("\n"):
+        words = line.translate(_NO_QUOTES).split()[:_WORDS_OF_A_LINE] if "build" in line else []
+        if "build" not in words:
+            continue
+        options = dict(pairwise(words))
+        name = _last_name(options.get("-t", "") or options.get("--tag", ""))
+        context = next((word for word in reversed(words) if not word.startswith(("-", "&", ">"))), "")
+        file = options.get("-f") or options.get("--file") or f"{context.rstrip('/')}/Dockerfile"
+        for folder in ("", dirname(path)):
+            place = resolve(folder, file)
+            if name and "$" not in name and place in sources:
+                yield name, place
+                break
+
+
+def _last_name(image: str) -> str:
+    """The last name of an image: `acme/serve:1.2` is called serve."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 def _runs(container: Node, images: Mapping[str, str], sources: Sources) -> Iterator[Program]:
@@ -175,7 +205,7 @@ def _runs(container: Node, images: Mapping[str, str], sources: Sources) -> Itera
         yield Program(command="\n".join(words[2:]))
     elif words and container.get("command"):
         yield Program(command=shlex.join(words))
-    elif built := images.get(_image(container)):
+    elif built := images.get(_last_name(container.get("image").text)):
         from pipeaudit.read import dockerfile
 
         with suppress(ReadError):  # which the image's own system tells
