@@ -18,6 +18,7 @@ from pipeaudit.sources import Sources
 
 _READS = ("reads", "load")
 _WRITES = ("writes", "save")
+_ROOTED = re.compile(r"[A-Za-z][\w+.-]{0,20}:[/\\]")  # a drive, or a model of MLflow's registry: `models:/churn/1`
 _BY_WORD = {kind.value: kind for kind in ArtifactKind}
 _BY_ROLE = {
     "save_model": ArtifactKind.MODEL,
@@ -150,7 +151,7 @@ def _placed(path: str, program: Program, sources: Sources) -> str:
     """Relative paths are meant from the working folder: the one that a command tells, else the one where the file is
     found.
     """
-    if "://" in path or path.startswith(("/", "~")) or re.match(r"[A-Za-z]:[/\\]", path):
+    if "://" in path or path.startswith(("/", "~")) or _ROOTED.match(path):
         return path
     home = dirname(program.path)
     if program.folder or not home:

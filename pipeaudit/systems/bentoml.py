@@ -51,7 +51,8 @@ def _builds(sources: Sources) -> Mapping[str, Node]:
     """Build files by the Python file of the service that they pack."""
     found: dict[str, Node] = {}
     for path in sources.matching(*_BUILDS, "pyproject.toml"):
-        document = None if is_test(path) else sources.document(path)
+        is_named = not path.endswith(".toml") or b"bentoml" in (sources.data(path) or b"")
+        document = sources.document(path) if is_named and not is_test(path) else None
         build = document.get("tool", "bentoml", "build") if document and path.endswith(".toml") else document
         if build is None or not build.get("service").text:
             continue
