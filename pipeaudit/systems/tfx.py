@@ -379,11 +379,15 @@ class _Tfx(Library):
 
     def _pipeline(self, call: Call) -> Value:
         name = text_of(call.argument(0, "pipeline_name", default=None)) or "pipeline"
-        listed = any(
-            keyword.arg == "components" and isinstance(keyword.value, ast.List)
-            for keyword in getattr(call.node, "keywords", ())
+        given = call.argument(3, "components", default=[])
+        written = next((k.value for k in getattr(call.node, "keywords", ()) if k.arg == "components"), None)
+        listed = (
+            isinstance(written, ast.List)
+            and isinstance(given, list)
+            and not any(isinstance(element, ast.Starred) for element in written.elts)
+            and all(_components(value) for value in given)
         )
-        made = _Pipeline(name, call.at, call, _components(call.argument(3, "components", default=[])), listed)
+        made = _Pipeline(name, call.at, call, _components(given), listed)
         self.pipelines.append(made)
         return made
 
