@@ -124,6 +124,8 @@ class _Outputs(Model):
     node: _Node
 
     def attribute(self, name: str, evaluator: Evaluator) -> Value:
+        if hasattr(dict, name):
+            return NOT_KNOWN  # a method of the mapping, no output
         site = evaluator.site
         self.node.outputs.setdefault(name, site[1] if site is not None else ast.Pass())
         return _Output(self.node, name)
@@ -278,7 +280,7 @@ class _AzureML(Library):
             (program,) if command else (),
             tuple(key for key in outputs if isinstance(key, str)) if isinstance(outputs, dict) else (),
             "" if command else kind,
-            is_closed=isinstance(outputs, dict) and kind in ("command", "CommandComponent"),
+            is_closed=kind in ("command", "CommandComponent") and _is_known(outputs),
             is_job=kind != "CommandComponent",
             inputs=tuple(leaf for leaf in carried(given) if isinstance(leaf, _Data)),
         )
@@ -368,6 +370,10 @@ class _AzureML(Library):
             if not any(earlier in inside for earlier in node.before):
                 node.before.update(dict.fromkeys(waits))
         return _Nested(built, result)
+
+
+def _is_known(outputs: Value) -> bool:
+    return isinstance(outputs, dict) and all(isinstance(name, str) for name in outputs)
 
 
 def _upward(folder: str, path: str, exists: Callable[[str], bool]) -> str | None:
