@@ -13,6 +13,7 @@ from typing import Any
 from pipeaudit import config as configuration
 from pipeaudit import git, resources
 from pipeaudit.config import Config
+from pipeaudit.model.change import ChangedLines
 from pipeaudit.model.choice import Choice
 from pipeaudit.model.error import UserError
 from pipeaudit.request import Request
@@ -57,11 +58,14 @@ def wants_color(choice: str) -> bool:
 def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: bool, rules: bool) -> Request:
     root, only = scope(paths or (Path("."),))
     settings = _settings(root, options)
+    if options.get("staged") and options.get("since"):
+        raise WrongCall("--staged and --since ask two different questions; leave one of them out")
     if options.get("staged"):
         tree = git.work_tree(root)
         if tree is None:
             raise WrongCall("--staged asks for a git work tree, and there is none here")
         only = git.staged(tree)
+    changed = _changed(root, options["since"], settings) if options.get("since") else None
     for folder in options["rules"]:
         if not folder.is_dir():
             raise WrongCall(f"--rules {folder}: there is no rule folder of that name")
@@ -72,8 +76,9 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
         config=settings,
         choice=_choice(settings, options),
         rule_folders=(resources.folder("rules"), *options["rules"]) if rules else (),
-        only=only,
-        touched=bool(options.get("staged")),
+        only=only if changed is None else changed.paths,
+        touched=bool(options.get("staged")) or changed is not None,
+        changed=changed,
         checklist=checklist,
         min_confidence=options.get("min_confidence") or settings.min_confidence,
         file_rules_only=options.get("scope") == "file",
@@ -87,6 +92,15 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
         name=_name(paths),
         impact=tuple(_from_root(root, path) for path in options.get("impact") or ()),
     )
+
+
+def _changed(root: Path, ref: str, settings: Config) -> ChangedLines:
+    from pipeaudit import changes
+
+    tree = git.work_tree(root)
+    if tree is None:
+        raise WrongCall("--since asks for a git work tree, and there is none here")
+    return changes.since(tree, ref, root, settings.limits)
 
 
 def _name(paths: Sequence[Path]) -> str:

@@ -136,6 +136,7 @@ def _gated(command: Command) -> Command:
 @click.option("--format", "format_", type=click.Choice(tuple(CHECK_FORMATS)), default="text", show_default=True)
 @click.option("--min-confidence", type=click.Choice(_CONFIDENCES), help="Show findings that are at least as sure.")
 @click.option("--staged", is_flag=True, help="Show only findings that touch a file staged for commit.")
+@click.option("--since", metavar="REF", help="Show only findings on lines that changed since this commit.")
 @click.option("--scope", type=click.Choice(("file", "project")), help="Run only rules that need one file.")
 @click.option("--force-exclude", is_flag=True, help="Excluded files stay excluded when they are named.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="Findings of this file are known; show new ones.")

@@ -298,6 +298,8 @@ def _is_shown(request: Request, finding: Finding) -> bool:
     places = [finding.at.path]
     if request.touched:
         places += [step.at.path for step in finding.match.related]
+    if request.changed is not None:
+        return any(request.changed.touch(at) for at in (finding.at, *(step.at for step in finding.match.related)))
     folders = tuple(path for path in request.only if path.endswith("/"))
     return any(path in request.only or path.startswith(folders) or "/" in request.only for path in places)
 

@@ -238,6 +238,20 @@ def committed_blobs(tree: WorkTree, commit: str) -> dict[str, str]:
     return blobs
 
 
+def merge_base(tree: WorkTree, ref: str) -> str:
+    """The last commit that this work and another one have in common."""
+    try:
+        _finish(_start(tree, "rev-parse", "--verify", "--quiet", f"{check_ref(ref)}^{{commit}}"))
+        return _finish(_start(tree, "merge-base", ref, "HEAD")).decode("ascii", "replace").strip()
+    except GitUnavailable as error:
+        hint = "; the clone is shallow, check out with fetch-depth: 0" if _is_shallow(tree) else ""
+        raise GitUnavailable(f"{ref}: there is no such commit here, or none that both come from{hint}") from error
+
+
+def _is_shallow(tree: WorkTree) -> bool:
+    return (tree.top / ".git" / "shallow").exists()
+
+
 def committed_file(tree: WorkTree, ref: str, path: str) -> bytes:
     """A file as a commit has it, from git's objects; the work tree is not touched."""
     return _finish(_start(tree, "cat-file", "blob", f"{check_ref(ref)}:{tree.prefix}{path}"))

@@ -161,7 +161,7 @@ class _Mender:
 
     def _refuse_unstaged(self, findings: Iterable[Finding]) -> None:
         """A hook's edits would mix with what somebody left out of the commit on purpose."""
-        if not self.request.touched or self.found.work_tree is None:
+        if not self.request.touched or self.request.changed or self.found.work_tree is None:
             return
         staged = {entry.path: entry.blob for entry in git.listed(self.found.work_tree)[0]}
         for finding in self._editable(findings):
@@ -186,6 +186,7 @@ def _wide(request: Request) -> Request:
         request,
         only=None,
         touched=False,
+        changed=None,
         baseline=None,
         min_confidence="low",
         config=replace(request.config, baseline=""),

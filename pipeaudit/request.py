@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, discover
+from pipeaudit.model.change import ChangedLines
 from pipeaudit.model.choice import Choice
 
 
@@ -15,8 +16,8 @@ class Request:
     """What is asked: of which tree, by which rules, and which findings count.
 
     `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
-    finding counts when any step of its path lies there. `rule_folders` empty: no rules are run. `jobs` 0: as it pays.
-    `name` is what the call names the tree, "" where it only says "here".
+    finding counts when any step of its path lies there, and with `changed` on a line that changed. `rule_folders`
+    empty: no rules are run. `jobs` 0: as it pays. `name` is what the call names the tree, "" where it only says "here".
     `physical`: places in notebooks are worked out in their files' own lines too. `impact`: files, folders or artifacts
     of which is asked what changes with them.
     """
@@ -27,6 +28,7 @@ class Request:
     rule_folders: tuple[Path, ...] = ()
     only: frozenset[str] | None = None
     touched: bool = False
+    changed: ChangedLines | None = None
     checklist: bool = False
     min_confidence: str = "low"
     file_rules_only: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeaudit import git
+from pipeaudit.cli import run
 from pipeaudit.discover import discover
 from tests.test_discover import commit, plant
 
@@ -57,6 +59,7 @@ def test_hostile_configuration_never_runs(tmp_path: Path) -> None:
     git.listed(tree)
     git.ignored(tree)
     git.staged(tree)
+    git.merge_base(tree, "HEAD")
     revision = git.revision(tree)
     assert revision is not None
     assert git.committed_blobs(tree, revision.commit)["a.py"] == git.blob_name(b"x = 1\n")
@@ -131,3 +134,28 @@ def test_odd_refs_never_reach_git(ref: str) -> None:
 
 def test_blobs_are_named_as_git_names_them() -> None:
     assert git.blob_name(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+
+
+def test_only_lines_that_changed_since_a_commit_count(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    gap = 'print(rows[rows["{}"] == np.nan])\n'
+    head = 'import numpy as np\nimport pandas as pd\n\nrows = pd.read_csv("rows.csv")\n'
+    cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": head + gap.format(name)} for name in "ab"]
+    (tmp_path / "old.py").write_text(head + gap.format("a"))
+    (tmp_path / "same.py").write_text(head + gap.format("a"))
+    (tmp_path / "old.ipynb").write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": cells}))
+    commit(tmp_path)
+    subprocess.run(["git", "branch", "-q", "before"], cwd=tmp_path, check=True)
+    (tmp_path / "old.py").write_text("# a comment\n" + head + gap.format("a") + gap.format("b"))
+    (tmp_path / "new.py").write_text(head + gap.format("a"))
+    cells[1]["source"] = head + gap.format("c")
+    (tmp_path / "old.ipynb").write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": cells}))
+    commit(tmp_path)
+    run(["check", str(tmp_path), "--select", "PA220", "--since", "before", "--format", "json"])
+    found = json.loads(capfd.readouterr().out)["findings"]
+    assert [(f["path"], f["cell"], f["line"]) for f in found] == [
+        ("new.py", None, 5),
+        ("old.ipynb", 1, 5),
+        ("old.py", None, 7),
+    ]
+    assert run(["check", str(tmp_path), "--since", "nowhere"]) == 2
+    assert "nowhere: there is no such commit here" in capfd.readouterr().err
