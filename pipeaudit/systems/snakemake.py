@@ -37,7 +37,7 @@ _MARKS = frozenset(
     before_update from_queue flag branch""".split()
 )
 _HELPERS = frozenset(("expand", "multiext", "glob_wildcards", "collect", "lookup", "exists", "subpath", *_MARKS))
-_WILDCARD = re.compile(r"\{(?:\w+(?:,[^{}]{0,200}(?:\{\d+(?:,\d*)?\})?[^{}]{0,100})?)?\}")
+_WILDCARD = re.compile(r"\{(?:\w+(?:\.\w+|\[\w+\]){0,4}(?:,[^{}]{0,200}(?:\{\d+(?:,\d*)?\})?[^{}]{0,100})?)?\}")
 MAX_RULES = DEFAULT.all_instances
 
 
