@@ -142,6 +142,7 @@ def _gated(command: Command) -> Command:
 @click.option("--baseline", type=click.Path(path_type=Path), help="Findings of this file are known; show new ones.")
 @click.option("--write-baseline", type=click.Path(path_type=Path), help="Write all findings as a new baseline.")
 @click.option("--show-files", is_flag=True, help="List what is read, and what is left out and why; check nothing.")
+@click.option("--show-settings", is_flag=True, help="Print the settings that hold, and where each was set.")
 @click.option("--show-suppressed", is_flag=True, help="SARIF: show findings that the repository lives with, too.")
 @click.option("--no-snippets", is_flag=True, help="SARIF: carry no code of the repository.")
 @click.option("--sarif-category", metavar="NAME", default="", help="SARIF: tells several uploads of one commit apart.")
@@ -162,6 +163,8 @@ def check(paths: tuple[Path, ...], format_: str, **options: Any) -> int:
     request = _request(paths, options)
     if options["show_files"]:
         return _show_files(request)
+    if options["show_settings"]:
+        return _show_settings(request, options["settings"])
     if options["write_baseline"]:
         return _write_baseline(request, options["write_baseline"], options["force"])
     mends = options["fix"] or options["diff"]
@@ -221,8 +224,14 @@ def rules(folders: tuple[Path, ...], format_: str) -> int:
     return PASSED
 
 
+def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Ids and names of rules that begin so, for shells."""
+    infos = _selection(()).infos()
+    return [name for info in infos for name in (info.id, info.name) if name.startswith(incomplete)]
+
+
 @cli.command()
-@click.argument("code")
+@click.argument("code", shell_complete=_codes)
 @click.option("--rules", "folders", type=click.Path(path_type=Path), multiple=True, help="A rule folder of your own.")
 @click.option("--format", "format_", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
 def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
@@ -236,6 +245,40 @@ def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
     if found is None:
         raise UserError(f"there is no rule {code!r}{selection.book.nearest(code)}")
     show({"text": pages.page, "json": pages.record, "markdown": pages.markdown_page}[format_](found))
+    return PASSED
+
+
+@cli.command()
+@click.argument("root", default=".", type=click.Path(path_type=Path))
+def init(root: Path) -> int:
+    """Write a pipeaudit.toml with every setting, commented out."""
+    from pipeaudit import config, starter
+    from pipeaudit.deliver import save, say
+    from pipeaudit.model.error import UserError
+
+    if not root.is_dir():
+        raise UserError(f"{root}: there is no such folder")
+    found = config.load(root)
+    if found.origin != "defaults":
+        raise UserError(f"{found.origin} holds settings already")
+    target = root / config.OWN_FILES[0]
+    save(starter.TEXT, target, tracked=frozenset(), root=root, force=False)
+    say(f"{target}: written; every setting stands there with its default or an example")
+    say("Findings that are there already: pipeaudit check . --write-baseline pipeaudit-baseline.json")
+    return PASSED
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completions(shell: str) -> int:
+    """Print the script that completes calls in a shell: `eval "$(pipeaudit completions bash)"`."""
+    from click.shell_completion import get_completion_class
+
+    from pipeaudit.deliver import show
+
+    kind = get_completion_class(shell)
+    if kind is not None:
+        show(kind(cli, {}, "pipeaudit", "_PIPEAUDIT_COMPLETE").source() + "\n")
     return PASSED
 
 
@@ -344,6 +387,14 @@ def _show_files(request: Request) -> int:
     from pipeaudit.deliver import show
 
     show(running.listing(request))
+    return PASSED
+
+
+def _show_settings(request: Request, overridden: Sequence[str]) -> int:
+    from pipeaudit.deliver import show
+    from pipeaudit.report import settings
+
+    show(settings.shown(request.config, {setting.partition("=")[0] for setting in overridden}))
     return PASSED
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeaudit import config
+from pipeaudit.cli import run
 from pipeaudit.config import Config, ConfigError, load
 
 
@@ -91,3 +95,34 @@ def test_the_schema_accepts_no_less_than_the_program(key: str, value: object) ->
     except ValueError:
         return
     jsonschema.validate({key: value}, config.schema())
+
+
+def test_the_first_settings_name_every_key_and_are_valid(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path)]) == 0
+    text = (tmp_path / "pipeaudit.toml").read_text()
+    assert config.load(tmp_path) == replace(
+        config.Config(), origin="pipeaudit.toml", digest=config.load(tmp_path).digest
+    )
+    settings = re.sub(r"(?m)^# (?=[a-z-]+ = |\[|\"|[A-Z-]+\d+ = )", "", text)
+    named = tomllib.loads(settings)
+    assert set(named) == set(config.KEYS)
+    (tmp_path / "pipeaudit.toml").write_text("\n".join(line for line in settings.split("\n") if "extend =" not in line))
+    assert config.load(tmp_path).fail_on == "core"
+    assert run(["init", str(tmp_path)]) == 2
+    assert "pipeaudit.toml holds settings already" in capfd.readouterr().err
+
+
+def test_settings_are_shown_with_their_origin(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pipeaudit.toml").write_text('\nignore = ["PA301"]\n')
+    assert run(["check", str(tmp_path), "--show-settings", "--set", "fail-on=never"]) == 0
+    shown = capfd.readouterr().out
+    assert {'ignore = ["PA301"]  # pipeaudit.toml:2', 'fail-on = "never"  # --set', "select = []  # default"} <= set(
+        shown.splitlines()
+    )
+    assert set(tomllib.loads(shown)) == set(config.KEYS) - {"extend"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_calls(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["completions", shell]) == 0
+    assert "_PIPEAUDIT_COMPLETE" in capfd.readouterr().out
