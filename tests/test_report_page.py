@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipeaudit.model.audit import Audit
-from pipeaudit.report import html
+from pipeaudit.report import graph_page, html
 from tests import churn
 from tests.chromium import CHROMIUM, FLAGS, ask, in_chromium
 
@@ -172,8 +173,12 @@ class TestWithNode:
     @pytest.mark.chromium
     @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_axe_finds_no_violation(self, modules: Path, tmp_path: Path, page: str, scheme: str) -> None:
+    @pytest.mark.parametrize("shown", [html.render, graph_page.render], ids=["report", "graph"])
+    def test_axe_finds_no_violation(
+        self, modules: Path, tmp_path: Path, shown: Callable[[Audit], str], scheme: str
+    ) -> None:
         """axe has to run inside the page, so this copy goes without its policy."""
+        page = shown(churn.audit())
         axe = (modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
         opened = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page).replace(
             "<details ", "<details open "
@@ -181,7 +186,7 @@ class TestWithNode:
         if scheme == "dark":
             opened = opened.replace("@media (prefers-color-scheme: dark)", "@media all")
         script = (
-            f"<script>{axe}</script><script>axe.run(document.getElementById('main').parentElement).then((found) => {{"
+            f"<script>{axe}</script><script>axe.run(document.body).then((found) => {{"
             "const out = document.createElement('pre'); out.id = 'axe';"
             "out.textContent = JSON.stringify(found.violations.map((one) =>"
             " [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]));"
