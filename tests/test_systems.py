@@ -70,6 +70,29 @@ def meant(graph: Graph, problems: list[str]) -> dict[str, object]:
     }
 
 
+NOTES = {
+    "azure-pipelines/announce": "there under a condition only; on the schedule 0 3 * * 1",
+    "azure-pipelines/approve": "waits for a person; on the schedule 0 3 * * 1",
+    "azure-pipelines/tidy": "`tidy.yml@shared` is not part of this repository; on the schedule 0 3 * * 1",
+    "circleci/deploy-model": "a job of the orb `aws`, which is not read; on the schedule 0 4 * * 1",
+    "circleci/train": "one of many; on the schedule 0 4 * * 1; `aws/setup` comes from an orb",
+    "helm/watch": "templates that hold expressions and are not read: 1; makes PrometheusRule",
+    "jenkins/Approve": "waits for a person; on the schedule H 2 * * 1",
+    "jenkins/Jenkinsfile.library": "calls `acmePipeline`, which is not read",
+    "kubernetes/scorer-traffic": "90% to v1, 10% to v2",
+    "terraform/nightly": "google_cloud_scheduler_job; on a schedule that is set elsewhere",
+}
+
+
+@pytest.mark.parametrize("stage", NOTES)
+def test_what_only_the_engine_knows_is_said_of_the_stage(stage: str) -> None:
+    folder, _, name = stage.partition("/")
+    audit, _ = engine.audit(Request(root=(FIXTURES / "systems" / folder).resolve()))
+    assert [said.note for node in audit.graph.stages for said in node.declarations if said.name == name] == [
+        NOTES[stage]
+    ]
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_fixture_means_its_graph(folder: Path) -> None:
     audit, failures = engine.audit(Request(root=folder.resolve()))

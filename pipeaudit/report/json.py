@@ -196,7 +196,12 @@ def _stage(stage: Node) -> dict[str, object]:
         "system": stage.system,
         **_place(stage.at),
         "declarations": [
-            {"system": declared.system, "name": _path(declared.name), **_place(declared.at)}
+            {
+                "system": declared.system,
+                "name": _path(declared.name),
+                **_place(declared.at),
+                **({"note": _message(declared.note)} if declared.note else {}),
+            }
             for declared in stage.declarations
         ],
     }

@@ -131,6 +131,8 @@ def _declared(source: ConfigSource, document: Node, items: list[Item], expander:
 def _note(entry: _Entry, steps: list[_Entry], schedule: str) -> str:
     missing = dict.fromkeys(step.unknown for step in (entry, *steps) if step.unknown)
     said = [f"`{name}` is not part of this repository" for name in missing]
+    if entry.conditional:
+        said.append("there under a condition only")
     if any(step.body.get("task").text.startswith("ManualValidation") for step in steps):
         said.append("waits for a person")
     return "; ".join([*said, *([f"on the schedule {schedule}"] if schedule else [])])
