@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pipeaudit.read.jenkinsfile import Block, Call
 
 _SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
-_NO_STEPS = frozenset("when environment agent options parameters triggers tools axes excludes libraries post input".split())
+_NO_STEPS = frozenset(
+    "when environment agent options parameters triggers tools axes excludes libraries post input".split()
+)
 _SAYS_NOTHING = frozenset("echo println print error checkout git deleteDir cleanWs sleep".split())
 _ASIDE = (".md", ".txt", ".rst", ".py", ".sh", ".yml", ".yaml", ".json", ".j2", ".tmpl", ".template", ".bak")
 
