@@ -21,6 +21,7 @@ from pipeaudit.model.pipeline import Node, Origin
 
 _LARGE = 60
 _MOST_GROUPS = 40
+_MOST_PARTS = 20
 _MOST_NAMES = 40
 _MOST_KINDS = 2
 _CODE = ("python", "notebook")
@@ -83,12 +84,17 @@ def _folder(node: Node, depth: int = 100) -> tuple[str, ...]:
 
 
 def _smaller(nodes: list[Node]) -> dict[tuple[str, ...], list[Node]]:
-    """A large group by the first part of its stages' names, where they have parts, else by kind."""
+    """A large group by the first part of its stages' names, where most have parts, else by their folders, else by
+    kind.
+    """
     if len(nodes) <= _LARGE:
         return {(): nodes}
     by_name = _parted(nodes, lambda node: (node.name.replace("/", ".").rpartition(".")[0].partition(".")[0],))
-    if len(by_name) > 1 and max(map(len, by_name.values())) <= 2 * _LARGE:
-        return by_name
+    by_folder = _parted(nodes, lambda node: _folder(node)[:1])
+    for parts in (by_name, by_folder):
+        loose = len(parts.get(("",), ()))
+        if 1 < len(parts) <= _MOST_PARTS and loose < len(nodes) / 2 and max(map(len, parts.values())) <= 2 * _LARGE:
+            return parts
     return _parted(nodes, lambda node: (node.kind.value,))
 
 
