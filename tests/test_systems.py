@@ -88,9 +88,8 @@ NOTES = {
 def test_what_only_the_engine_knows_is_said_of_the_stage(stage: str) -> None:
     folder, _, name = stage.partition("/")
     audit, _ = engine.audit(Request(root=(FIXTURES / "systems" / folder).resolve()))
-    assert [said.note for node in audit.graph.stages for said in node.declarations if said.name == name] == [
-        NOTES[stage]
-    ]
+    said = [said for node in audit.graph.stages for said in node.declarations if said.system == folder]
+    assert [each.note for each in said if each.name == name] == [NOTES[stage]]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
