@@ -249,6 +249,27 @@ def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
 
 
 @cli.command()
+@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("root", default=".", type=click.Path(path_type=Path))
+def verify(report: Path, root: Path) -> int:
+    """Tell whether a tree is still the one that a report of `audit --format json` speaks of."""
+    from pipeaudit import verify as verifying
+    from pipeaudit.call import scope
+    from pipeaudit.deliver import say, show
+    from pipeaudit.report.text import counted
+    from pipeaudit.report.text import path as shown
+
+    verdict = verifying.verify(report, scope((root,))[0])
+    for word in ("changed", "gone", "new"):
+        show("".join(f"{word}  {shown(path)}\n" for path in getattr(verdict, word)))
+    if not verdict.same_rules:
+        say("The report was made by other rules than these.")
+    kept = counted(len(verdict.same), "file")
+    say(f"{kept} as in the report" + ("" if verdict.holds else "; the tree is another one"))
+    return PASSED if verdict.holds else FAILED
+
+
+@cli.command()
 @click.argument("root", default=".", type=click.Path(path_type=Path))
 def init(root: Path) -> int:
     """Write a pipeaudit.toml with every setting, commented out."""

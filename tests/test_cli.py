@@ -370,3 +370,17 @@ def test_a_report_is_headed_by_the_projects_name_or_its_folders(leaky: Path, cap
     assert name() == "project"
     (leaky / "pyproject.toml").write_text('[tool.black]\nname = "no"\n[project]\nname = "churn"\n')
     assert name() == "churn"
+
+
+def test_a_report_is_held_against_its_tree(leaky: Path, capfd: Capture, tmp_path: Path) -> None:
+    report = tmp_path / "audit.json"
+    run(["audit", str(leaky), "--format", "json", "-o", str(report)])
+    assert run(["verify", str(report), str(leaky)]) == 0
+    assert capfd.readouterr().out == ""
+    (leaky / "src/train.py").write_text(CLEAN)
+    (leaky / "src/look.py").unlink()
+    (leaky / "src/new.py").write_text(CLEAN)
+    assert run(["verify", str(report), str(leaky)]) == 1
+    assert capfd.readouterr().out == "changed  src/train.py\ngone  src/look.py\nnew  src/new.py\n"
+    report.write_text('{"schema": "pipeaudit/audit/1", "files": [{"path": "../x"}]}')
+    assert run(["verify", str(report), str(leaky)]) == 2
