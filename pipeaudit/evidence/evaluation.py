@@ -331,12 +331,18 @@ _TEST_FILE = re.compile(
 _TRAIN_FILE = re.compile(r"(?:^|[/_.-])(?:train|training)(?:[/_.-]|$)", re.IGNORECASE)
 
 
+def _in_query(path: str) -> str:
+    """The file that a query names (`... read_csv('train.csv', header=true)`), else the path as it is."""
+    named = re.search(r"['\"]([^'\"\s]+\.\w{2,8})['\"]", path)
+    return named[1] if named else path
+
+
 @signal("files-by-role")
 def files_by_role(facts: Facts) -> Iterator[Evidence]:
     """A file for training and another one for the test, both read; or both declared as inputs."""
     if not (facts.once(train_events) or facts.shows("training-stage")):
         return
-    known = [(event.at, path.rpartition("/")[2]) for event, path in facts.once(reads) if path]
+    known = [(event.at, _in_query(path).rpartition("/")[2]) for event, path in facts.once(reads) if path]
     for node in facts.once(orchestrated):
         known += [(node.at, artifact.name.rpartition("/")[2]) for artifact in facts.graph.reads(node)]
     tests = [(at, name) for at, name in known if _TEST_FILE.search(name)]

@@ -236,7 +236,7 @@ def _may_deploy(path: str) -> bool:
 
 def _is_document(path: str) -> bool:
     lower = path.lower()
-    if any(folder in lower for folder in _VENDORED) or is_test(path):
+    if any(folder in lower for folder in _VENDORED) or is_test(path) or "issue_template" in lower:
         return False
     name = lower.rpartition("/")[2]
     if "changelog" in name or name.startswith(("license", "changes", "history", "news", "code_of_conduct")):

@@ -22,7 +22,7 @@ from pipeaudit.model.location import Location
 @signal("service-image")
 def service_image(facts: Facts) -> Iterator[Evidence]:
     """An image whose build copies the serving code, the model, or the whole project that serves."""
-    served = facts.once(serving_paths) | {service.path for service in facts.once(services)}
+    served = facts.once(serving_paths) | {s.path for s in facts.once(services) if s.serves or s.reached or s.unread}
     for image in facts.images:
         at = _serves(image, served, facts)
         if at is not None:

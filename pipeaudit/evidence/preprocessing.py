@@ -15,6 +15,7 @@ from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.pipeline import Node, StageKind
 
 _PREPARES = ("impute", "scale", "transform-features", "encode", "tokenize", "vision-transform", "text-cleaning")
+_CHECKS = re.compile(r"(?:^|[-_:/ .])(?:tests?|lint|format|check|validate|quality|build)(?:$|[-_: .])", re.IGNORECASE)
 _UNSTRUCTURED = (
     "torchvision",
     "PIL",
@@ -97,11 +98,31 @@ def prepared(facts: Facts) -> list[Evidence]:
     return [each for signal_id in _PREPARES for each in facts.evidence(signal_id)]
 
 
+@signal("outlier-treatment")
+def outlier_treatment(facts: Facts) -> Iterator[Evidence]:
+    """Limits on values; not the guard of a logarithm or of a probability (`clip(p, 1e-15, 1 - 1e-15)`)."""
+    guards = {event.at for event in facts.calls.named("*.clip") if _is_guard(event)}
+    for each in facts.evidence("outlier-call"):
+        if each.at not in guards:
+            yield each
+
+
+_TINY = 1e-3
+
+
+def _is_guard(event: Event) -> bool:
+    values = (*event.arguments.values(), *((event.receiver,) if event.receiver is not None else ()))
+    bounds = [value.constant for value in event.arguments.values() if isinstance(value.constant, int | float)]
+    return any(value.models or value.output for value in values) or any(0 < bound < _TINY for bound in bounds)
+
+
 @signal("preprocessing-in-code")
 def preprocessing_in_code(facts: Facts) -> Iterator[Evidence]:
     """Preprocessing in scripts and modules, which git versions."""
     nodes = [node for node in facts.graph.stages(StageKind.PREPROCESSING) if not is_notebook(node.at.path)]
     for node in nodes:
+        if _CHECKS.search(node.name):
+            continue  # it runs that code to test it
         yield Evidence(node.at, f"preprocessing `{node.name}` is code under version control")
     for each in prepared(facts):
         if not is_notebook(each.at.path):

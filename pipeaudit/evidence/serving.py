@@ -42,7 +42,12 @@ def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
 def _routes(facts: Facts, path: str) -> Iterator[Evidence]:
     for event in facts.project.programs[path]:
         if event.name.endswith((".route", ".post", ".get", ".put", ".ingress", ".api")) and "decorates" in event.detail:
-            yield Evidence(event.at, f"route `{event.constant('path', event.constant('0', ''))}`")
+            route = str(event.constant("path", event.constant("0", "")))
+            if not _ELSEWHERE.search(f"{route} {event.detail['decorates']}"):
+                yield Evidence(event.at, f"route `{route}`")
+
+
+_ELSEWHERE = re.compile(r"\b(?:register|login|logout|signup|auth|token|users?|password)\b", re.IGNORECASE)
 
 
 @signal("web-app")
