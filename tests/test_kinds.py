@@ -41,6 +41,7 @@ JOBS = {
     "code-formatting-check": "other",
     "unit-tests": "other",
     "argocd-server": "other",
+    "kube-state-metrics": "other",
     "models-web": "other",
 }
 

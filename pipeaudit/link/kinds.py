@@ -61,7 +61,8 @@ _MATTER = frozenset(
     "data dataset datasets set sets file files row rows image images sample samples label labels".split()
 )
 _OF_JOBS = frozenset(
-    "test tests check checks lint linting formatting scorer server servers service services reader loader".split()
+    """test tests check checks lint linting formatting scorer metrics exporter exporters server servers service
+    services reader loader""".split()
 )
 _DOCUMENTS = frozenset(("doc", "docs", "documentation", "site", "website", "wiki"))  # `deploy-docs` deploys no model
 

@@ -39,7 +39,7 @@ def stages(source: ConfigSource) -> Iterator[Declared]:
     if not _is_pipeline(source.path, document):
         return
     expander = _Expander(source.sources)
-    top = _Entry(document, source.path)
+    top = _Entry(document, source.path, _parameters(document, document.get(""), {}))
     if document.get("extends", "template"):
         items = _stages(expander.included(document.get("extends"), top, "stages"), expander)
     elif document.list("stages"):
