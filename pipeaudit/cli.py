@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +141,7 @@ def _gated(command: Command) -> Command:
 @click.option("--scope", type=click.Choice(("file", "project")), help="Run only rules that need one file.")
 @click.option("--force-exclude", is_flag=True, help="Excluded files stay excluded when they are named.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="Findings of this file are known; show new ones.")
+@click.option("--baseline-commit", metavar="REF", help="Findings that this commit has, too, are known; show new ones.")
 @click.option("--write-baseline", type=click.Path(path_type=Path), help="Write all findings as a new baseline.")
 @click.option("--show-files", is_flag=True, help="List what is read, and what is left out and why; check nothing.")
 @click.option("--show-settings", is_flag=True, help="Print the settings that hold, and where each was set.")
@@ -161,6 +163,13 @@ def check(paths: tuple[Path, ...], format_: str, **options: Any) -> int:
     only findings in these files are shown.
     """
     request = _request(paths, options)
+    if options["baseline_commit"]:
+        from pipeaudit import past
+
+        if options["baseline"]:
+            raise click.UsageError("--baseline and --baseline-commit are two answers to one question; leave one out")
+        context = click.get_current_context()
+        request = replace(request, baseline=context.with_resource(past.baseline(request, options["baseline_commit"])))
     if options["show_files"]:
         return _show_files(request)
     if options["show_settings"]:

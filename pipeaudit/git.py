@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,12 +108,12 @@ def _environment(tree: WorkTree) -> dict[str, str]:
     }
 
 
-def _start(tree: WorkTree, *words: str) -> subprocess.Popen[bytes]:
+def _start(tree: WorkTree, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             _command(tree, *words),
             env=_environment(tree),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -120,9 +121,9 @@ def _start(tree: WorkTree, *words: str) -> subprocess.Popen[bytes]:
         raise GitUnavailable("git is not installed or can't be run") from error
 
 
-def _finish(process: subprocess.Popen[bytes]) -> bytes:
+def _finish(process: subprocess.Popen[bytes], asked: bytes | None = None) -> bytes:
     try:
-        output, complaint = process.communicate(timeout=_SECONDS)
+        output, complaint = process.communicate(asked, timeout=_SECONDS)
     except subprocess.TimeoutExpired as error:
         process.kill()
         process.communicate()
@@ -236,6 +237,39 @@ def committed_blobs(tree: WorkTree, commit: str) -> dict[str, str]:
         if tab:
             blobs[os.fsdecode(name)] = head.decode("ascii", "replace").split(" ")[2]
     return blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A regular file of a commit, by its path relative to the root."""
+
+    path: str
+    name: str
+    size: int
+
+
+def committed_tree(tree: WorkTree, ref: str) -> list[Blob]:
+    """The regular files of a commit; links and submodules are none."""
+    found = []
+    for line in _finish(_start(tree, "ls-tree", "-r", "-l", "-z", check_ref(ref))).split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        mode, _, blob, size = head.decode("ascii", "replace").split() if tab else ("", "", "", "")
+        if mode in ("100644", "100755") and size.isdigit():
+            found.append(Blob(os.fsdecode(name), blob, int(size)))
+    return found
+
+
+def contents(tree: WorkTree, blobs: Sequence[Blob]) -> Iterator[bytes]:
+    """The bytes of each, from git's objects."""
+    process = _start(tree, "cat-file", "--batch", stdin=subprocess.PIPE)
+    output = _finish(process, "".join(f"{blob.name}\n" for blob in blobs).encode("ascii"))
+    at = 0
+    for blob in blobs:
+        start = output.find(b"\n", at) + 1
+        if output[at : start - 1] != f"{blob.name} blob {blob.size}".encode("ascii"):
+            raise GitUnavailable(f"`{blob.path}` is not in this clone as that commit has it")
+        at = start + blob.size + 1
+        yield output[start : start + blob.size]
 
 
 def merge_base(tree: WorkTree, ref: str) -> str:

@@ -159,3 +159,18 @@ def test_only_lines_that_changed_since_a_commit_count(tmp_path: Path, capfd: pyt
     ]
     assert run(["check", str(tmp_path), "--since", "nowhere"]) == 2
     assert "nowhere: there is no such commit here" in capfd.readouterr().err
+
+
+def test_findings_of_an_earlier_commit_are_known(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    gap = 'import numpy as np\nimport pandas as pd\n\nprint(pd.read_csv("rows.csv")["{}"] == np.nan)\n'
+    (tmp_path / "old.py").write_text(gap.format("a"))
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    commit(tmp_path)
+    (tmp_path / "old.py").write_text("\n\n" + gap.format("a"))
+    words = ["check", str(tmp_path), "--format", "json", "--baseline-commit"]
+    run([*words, "HEAD"])
+    assert json.loads(capfd.readouterr().out)["findings"] == []
+    (tmp_path / "new.py").write_text(gap.format("b"))
+    run([*words, "HEAD", "--select", "PA220"])
+    assert [f["path"] for f in json.loads(capfd.readouterr().out)["findings"]] == ["new.py"]
+    assert run([*words, "nowhere"]) == 2
