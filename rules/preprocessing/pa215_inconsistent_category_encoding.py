@@ -1,4 +1,4 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, rule
+from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, StageKind, judged, rule
 
 _ALIGNS = frozenset({"reindex", "align", "reindex_like"})
 
@@ -60,11 +60,14 @@ def inconsistent_category_encoding(events: Events) -> Iterator[Match]:
             if earlier.id >= later.id or later.id in told or earlier.name != later.name:
                 continue
             one, two = _rows(earlier), _rows(later)
-            if one and two and events.rows.disjoint(one, two) and not (aligned & (one | two)):
+            apart = events.rows.disjoint(one, two) or (_is_label_encoder(later) and _judged_apart(events, one, two))
+            if one and two and apart and not (aligned & (one | two)):
                 told.add(later.id)
                 yield Match(
                     later.at,
-                    f"`{later.short}` gives these rows other codes or columns than those at "
+                    f"`{later.short}` gives each part codes or columns of its own"
+                    if later.at == earlier.at
+                    else f"`{later.short}` gives these rows other codes or columns than those at "
                     f"{earlier.at.seen_from(later.at)}",
                     confidence=Confidence.MEDIUM,
                     related=(Related(earlier.at, "the other part is encoded here"),),
@@ -76,10 +79,25 @@ def inconsistent_category_encoding(events: Events) -> Iterator[Match]:
 
 
 def _encodes(event: Event) -> bool:
-    """A function that makes codes from the very rows it gets, with nothing fitted before."""
+    """A function that makes codes from the very rows it gets, with nothing fitted before; an encoder fitted anew."""
+    if _is_label_encoder(event):
+        return event.result is not None
     if "encode" not in event.roles or event.result is None:
         return False
     return event.effect("derive").get("mix") == "all" and not event.effect("apply")
+
+
+def _is_label_encoder(event: Event) -> bool:
+    return event.short == "fit_transform" and "LabelEncoder" in event.name
+
+
+def _judged_apart(events: Events, one: frozenset[int], two: frozenset[int]) -> bool:
+    """Whether a model that is trained on the first rows judges the second, which come from another file."""
+    return not events.rows.overlap(one, two) and any(
+        events.rows.within(pair.training.rows, one) and events.rows.within(pair.evaluation.rows, two)
+        for pair in judged(events)
+        if pair.evaluation.rows
+    )
 
 
 def _rows(event: Event) -> frozenset[int]:

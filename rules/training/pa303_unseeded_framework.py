@@ -66,7 +66,7 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
     if events.is_test:
         return
     ran = events.ran()
-    if any("call" in event.roles and "seed" in event.short.lower() for event in ran):
+    if any(_may_seed(event) for event in ran):
         return
     elsewhere = {domain for event in events.items[len(ran) :] for domain in _covered(event)}
     first: dict[str, Event] = {}
@@ -93,6 +93,12 @@ def unseeded_framework(events: Events) -> Iterator[Match]:
         ),
         fix=f"Set the seed of {names} before the first use.",
     )
+
+
+def _may_seed(event: Event) -> bool:
+    """A call that is not known and speaks of a seed; the seed of one generator is not that of the framework."""
+    own = event.receiver is not None and event.receiver.is_a("torch.Generator", "numpy.random.Generator")
+    return "call" in event.roles and "seed" in event.short.lower() and not own
 
 
 def _is_global(event: Event, domain: str) -> bool:
