@@ -12,7 +12,9 @@ from pipeaudit.pyeval.files import PythonFile
 from pipeaudit.sources import Sources
 
 _FLAGS = frozenset(("store_true", "store_false", "store_const", "append_const", "count", "help", "version"))
-_VARIABLE = re.compile(r"\$\{\{.{0,300}?\}\}|\{\{.{0,300}?\}\}|\$\{[^{}]*\}|\$\w+|\$\([^()]*\)|<[\w-]+>|\{[\w.\[\]]{1,100}\}")
+_VARIABLE = re.compile(
+    r"\$\{\{.{0,300}?\}\}|\{\{.{0,300}?\}\}|\$\{[^{}]*\}|\$\w+|\$\([^()]*\)|<[\w-]+>|\{[\w.\[\]]{1,100}\}"
+)
 _HOLE = "{}"
 _MANY = ("*", "+")
 
