@@ -44,5 +44,9 @@ def call_without_timeout(events: Events) -> Iterator[Match]:
                 f"`{event.short}` has no `{name}`" + (", on the way of a request" if event.id in served else ""),
                 fix=f"Pass {name}=.",
                 symbol=event.function,
-                edit=Rewrite(event.at, (("_f(*___)", f"_f(*___, {name}=10)"),), safe=False),
+                edit=Rewrite(
+                    event.at,
+                    tuple((f"{call}(*___)", f"{call}(*___, {name}=10)") for call in (event.short, f"_m.{event.short}")),
+                    safe=False,
+                ),
             )

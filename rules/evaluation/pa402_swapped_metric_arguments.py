@@ -92,15 +92,18 @@ def _is_made_here(events: Events, event: Event) -> bool:
 
 
 def _swap(event: Event) -> Rewrite:
-    """The two arguments change places, whether they are named or not."""
+    """The two arguments change places, named or not, where the metric is called by its own name: what a variable holds
+    may take them in another order the next time.
+    """
     truth, predicted = event.effect("metric").get("true"), event.effect("metric").get("pred")
+    arguments = (
+        (f"{truth}=_a, {predicted}=_b", f"{truth}=_b, {predicted}=_a"),
+        (f"_a, {predicted}=_b", f"_b, {predicted}=_a"),
+        ("_a, _b", "_b, _a"),
+    )
+    names = (event.short, f"_m.{event.short}")
     return Rewrite(
-        event.at,
-        (
-            (f"_f({truth}=_a, {predicted}=_b, *___)", f"_f({truth}=_b, {predicted}=_a, *___)"),
-            (f"_f(_a, {predicted}=_b, *___)", f"_f(_b, {predicted}=_a, *___)"),
-            ("_f(_a, _b, *___)", "_f(_b, _a, *___)"),
-        ),
+        event.at, tuple((f"{name}({a}, *___)", f"{name}({b}, *___)") for name in names for a, b in arguments)
     )
 
 

@@ -126,7 +126,7 @@ def _product(events: Events, event: Event) -> Rewrite | None:
         return None
     made = [events.with_id(value.produced) for value in list(event.arguments.values())[:2]]
     if all(call is not None and call.name in ("numpy.array", "numpy.asarray") for call in made):
-        return Rewrite(event.at, (("_f(_a, _b)", "_a @ _b"),))
+        return Rewrite(event.at, (("dot(_a, _b)", "_a @ _b"), ("_n.dot(_a, _b)", "_a @ _b")))
     return Rewrite(event.at, (("_n.dot(_a, _b)", "_n.matmul(_a, _b)"),))
 
 
