@@ -6,6 +6,7 @@ one text are made one after the other.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from pipeaudit.request import Request
 from pipeaudit.tree import Tree
 
 _MOST_ROUNDS = 10
+_RARE_COLLECTIONS = (1_000_000, 50, 100)  # several audits build millions of objects that live to the end
 _Key = tuple[str, str, str | None]
 
 
@@ -37,6 +39,7 @@ class Mended:
 
 def mended(request: Request, *, unsafe: bool) -> Mended:
     """What the call's findings come to when their edits are made; nothing is written."""
+    gc.set_threshold(*_RARE_COLLECTIONS)
     found = request.find()
     tree = Tree(request.root, found.files, request.config.limits)
     return _Mender(request, found, tree, unsafe).run()
