@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from pipeaudit.link.options import Options
+from pipeaudit.link.options import Scripts
 from pipeaudit.model.pipeline import Program
 from pipeaudit.sources import Sources
 
@@ -53,4 +53,6 @@ class _Files:
 )
 def test_a_path_is_what_the_command_says(command: str, option: str, path: str, bound: str) -> None:
     program = Program("run.py", arguments=tuple(shlex.split(command)))
-    assert Options(program, Sources(_Files())).path(path, option) == bound
+    options = Scripts(Sources(_Files())).options(program)
+    assert options is not None
+    assert options.path(path, option) == bound

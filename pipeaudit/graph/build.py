@@ -14,6 +14,7 @@ from pipeaudit.link.feature_stores import FeatureStores
 from pipeaudit.link.kinds import stage_kind
 from pipeaudit.link.moved import note_moved
 from pipeaudit.link.observed import Observed, observed, settle
+from pipeaudit.link.options import Scripts
 from pipeaudit.link.programs import programs
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.finding import Problem
@@ -60,10 +61,10 @@ def build(
     known = {normal(item.name): item for item in said if isinstance(item, Artifact)}
     problems = [item for item in said if isinstance(item, Problem)]
     joined = _join(stages, sources)
-    stores = FeatureStores(known)
+    stores, scripts = FeatureStores(known), Scripts(sources)
     owned = {program.path for one in joined if _rank(one.said[0])[0] != 1 for program in one.runs[:1]}
     for one in joined:
-        one.observed = observed(_own_runs(one, owned), events, sources, stores)
+        one.observed = observed(_own_runs(one, owned), events, sources, stores, scripts)
         settle(
             one.observed,
             [name for stage in one.said for name in stage.reads],

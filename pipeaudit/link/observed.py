@@ -10,7 +10,7 @@ from posixpath import dirname, join, normpath
 from pipeaudit.flow.events import Event, Events
 from pipeaudit.link.artifacts import normal
 from pipeaudit.link.feature_stores import FeatureStores
-from pipeaudit.link.options import Options
+from pipeaudit.link.options import Scripts
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Program, stored_model
 from pipeaudit.read.sql import statement
@@ -40,7 +40,11 @@ class Observed:
 
 
 def observed(
-    runs: Iterable[Program], events: Mapping[str, Events], sources: Sources, stores: FeatureStores
+    runs: Iterable[Program],
+    events: Mapping[str, Events],
+    sources: Sources,
+    stores: FeatureStores,
+    scripts: Scripts,
 ) -> Observed:
     """What these programs read and write, together; what one reads back of its own writing is no input."""
     seen = Observed()
@@ -48,7 +52,7 @@ def observed(
         known = events.get(program.path)
         if known is None:
             continue
-        options = Options(program, sources) if program.arguments else None
+        options = scripts.options(program)
         for event in own_events(known, program.function):
             if stores and _feature_store(event, known, seen, stores):
                 continue

@@ -29,12 +29,27 @@ class Option:
     takes: str = "1"
 
 
-class Options:
-    """What a program's options are set to by the command that starts it."""
+class Scripts:
+    """The options that scripts declare, each script looked at once however many commands start it."""
 
-    def __init__(self, program: Program, sources: Sources) -> None:
-        declared = tuple(_declared(program.path, sources)) if program.arguments else ()
-        self._values = _bound(program.arguments, declared)
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._declared: dict[str, tuple[Option, ...]] = {}
+
+    def options(self, program: Program) -> Options | None:
+        """None for a command without words of its own."""
+        if not program.arguments:
+            return None
+        if program.path not in self._declared:
+            self._declared[program.path] = tuple(_declared(program.path, self._sources))
+        return Options(program.arguments, self._declared[program.path])
+
+
+class Options:
+    """What a script's options are set to by the command that starts it."""
+
+    def __init__(self, arguments: tuple[str, ...], declared: tuple[Option, ...]) -> None:
+        self._values = _bound(arguments, declared)
         self._defaults = {option.dest: option.default for option in declared}
 
     def path(self, path: str, option: str) -> str:
