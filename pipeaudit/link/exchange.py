@@ -69,7 +69,7 @@ def _touches(programs: Mapping[str, Events], operations: tuple[str, ...]) -> Ite
         seen = set()
         for event in known:
             named = event.detail.get("path")
-            if not isinstance(named, str) or not named or "{}" in named:
+            if not isinstance(named, str) or "{}" in named or not normal(named):
                 continue
             if any(operation in event.detail for operation in operations) and (named, event.at) not in seen:
                 seen.add((named, event.at))
