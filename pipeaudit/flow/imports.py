@@ -82,13 +82,14 @@ def names_of(machine: Interpreter, module: Module) -> dict[str, Value]:
     """The names of a module, which runs first if it has not yet."""
     if module.scope is None:
         module.scope = Scope(module)
+        callers, machine.callers = machine.callers, []
         loops, machine.loops = machine.loops, []
         branches, machine.branches = machine.branches, 0
         deepest, machine.deepest = machine.deepest, min(machine.deepest, len(machine.stack) + _DEEPEST_ON_IMPORT)
         for block in module.facts.blocks:
             module.scope.cell = block.cell
             machine.run(block.body, module.scope)
-        machine.loops, machine.branches, machine.deepest = loops, branches, deepest
+        machine.callers, machine.loops, machine.branches, machine.deepest = callers, loops, branches, deepest
     return module.scope.names
 
 

@@ -40,9 +40,12 @@ class OutOfSteps(Exception):
 
 
 class Interpreter:
-    """Runs one program. `events` and `rows` hold what happened; `steps` counts down the work that is left."""
+    """Runs the program at `path`. `events` and `rows` hold what happened; `steps` counts down the work that is left."""
 
-    def __init__(self, knowledge: Knowledge, find_module: Callable[[str], Module | None], steps: int) -> None:
+    def __init__(
+        self, path: str, knowledge: Knowledge, find_module: Callable[[str], Module | None], steps: int
+    ) -> None:
+        self.path = path
         self.knowledge = knowledge
         self.find_module = find_module
         self.steps = steps
@@ -229,8 +232,9 @@ class Interpreter:
         _, at, test, body, orelse = statement
         self.position = at
         condition = self.eval(test, scope)
-        main = _is_main_guard(test)
-        if main:
+        if _is_main_guard(test):
+            if scope.module.path != self.path:
+                return self.run(orelse, scope)  # an imported module is not the program
             self.emit(scope, at, ("main",), "__main__")
             return self.run(body, scope)
         if condition.metrics or condition.models:

@@ -117,7 +117,7 @@ class Runner:
                 made[target] = Module(target, self.facts[target])
             return made[target]
 
-        machine = Interpreter(self.knowledge, find, self.steps)
+        machine = Interpreter(path, self.knowledge, find, self.steps)
         machine.modules = made
         folder = posixpath.dirname(path)
         machine.load_config = lambda name: self._config(folder, name)

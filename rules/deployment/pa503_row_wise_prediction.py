@@ -46,7 +46,7 @@ def row_wise_prediction(events: Events) -> Iterator[Match]:
     loops = {event.loops[-1]: event for event in events.of("loop") if event.name.endswith(_ROW_BY_ROW)}
     for event in events.of("predict"):
         if (
-            not any(loop in loops for loop in event.loops)
+            not any(_is_around(loops[loop], event) for loop in event.loops if loop in loops)
             or not event.effect("predict")
             or _is_per_row_model(event, loops)
         ):
@@ -58,6 +58,11 @@ def row_wise_prediction(events: Events) -> Iterator[Match]:
             fix="Predict the whole frame in one call.",
             symbol=event.function,
         )
+
+
+def _is_around(loop: Event, event: Event) -> bool:
+    """Whether the loop stands in the same function: of one further away it is not known that its rows are predicted."""
+    return loop.at.path == event.at.path and loop.function == event.function
 
 
 def _is_per_row_model(event: Event, loops: dict[int, Event]) -> bool:
