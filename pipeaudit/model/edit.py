@@ -15,8 +15,8 @@ class Rewrite:
     """Code for code, at an expression or a simple statement that begins at `at`.
 
     Each form is Python before and after. A name with an underscore in front stands for any expression or attribute,
-    `*___` for all further arguments of a call: `("_m.forward(*___)", "_m(*___)")`. The first form that fits is used; where
-    none does, the code stays.
+    `*___` for all further arguments of a call: `("_m.forward(*___)", "_m(*___)")`. The first form that fits is used;
+    where none does, the code stays.
     """
 
     at: Location
