@@ -56,7 +56,7 @@ def observed(
         for event in own_events(known, program.function):
             if stores and _feature_store(event, known, seen, stores):
                 continue
-            path = event.detail.get("path")
+            path = _opened(event) or event.detail.get("path")
             if options is not None and isinstance(path, str) and (option := _option(event, known)):
                 path = options.path(path, option)
             _note(event, path, program, seen, sources)
@@ -120,7 +120,7 @@ def _note(event: Event, path: object, program: Program, seen: Observed, sources:
     stored = any(event.effect(operation).get("fmt") == "bentoml" for operation in ("save", "load"))
     name = stored_model("bentoml", path) if stored else normal(_placed(path, program, sources))
     is_read = any(operation in event.detail for operation in _READS)
-    is_write = any(operation in event.detail for operation in _WRITES)
+    is_write = any(operation in event.detail for operation in _WRITES) or bool(_opened(event))
     if is_write:
         seen.writes.setdefault(name, event.at)
     if is_read and name not in seen.writes:
@@ -132,6 +132,14 @@ def _note(event: Event, path: object, program: Program, seen: Observed, sources:
     for role in event.roles:
         if role in _BY_ROLE:
             seen.kinds.setdefault(name, _BY_ROLE[role])
+
+
+def _opened(event: Event) -> str:
+    """The file that a call of `open` makes or appends to, if its name is known."""
+    if "open" not in event.roles:
+        return ""
+    name, mode = event.constant("name"), event.constant("mode", "r")
+    return name if isinstance(name, str) and isinstance(mode, str) and set(mode) & set("wxa") else ""
 
 
 def _option(event: Event, known: Events) -> str:
