@@ -24,7 +24,7 @@ def serving_endpoint(facts: Facts) -> Iterator[Evidence]:
         if service.predicts or service.reached:
             yield Evidence(service.opens.at, f"`{short(service.opens.name)}` serves predictions")
             for event in service.predicts[:2]:
-                yield Evidence(event.at, f"a request reaches `{short(event.name)}`")
+                yield Evidence(event.at, f"a request reaches `{short(event.name)}`", Strength.SUPPORTING)
             yield from _routes(facts, service.path)
     for at in facts.once(scoring_scripts):
         yield Evidence(at, "the entry script of a model server")

@@ -68,14 +68,12 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
         str(event.detail["decorates"]) for event in events if "decorates" in event.detail and "singleton" in event.name
     }
     for handler in handlers(events):
+        told: set[tuple[str, str]] = set()
         for event in handler.of(*_LOADS):
-            if (
-                event.conditional
-                or event.detail.get("kept")
-                or event.function.rpartition(".")[2] in cached
-                or not _is_load(event)
-            ):
+            place = (event.at.path, event.function)
+            if not _is_load(event) or event.function.rpartition(".")[2] in cached or place in told:
                 continue
+            told.add(place)
             yield Match(
                 event.at,
                 f"`{event.short}` runs on every request to `{handler.name}`",
@@ -87,5 +85,6 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
 
 
 def _is_load(event: Event) -> bool:
-    """Whether something is read, and not weights put into a model that is there."""
-    return event.short not in ("load_state_dict", "load_weights")
+    """Whether something is read each time, and not weights put into a model that is there."""
+    anew = not event.conditional and not event.detail.get("kept")
+    return anew and event.short not in ("load_state_dict", "load_weights")
