@@ -97,6 +97,7 @@ _REFERENCE = re.compile(
 )
 _CODE = (".py", ".pyi", ".r", ".js", ".ts", ".scala", ".java", ".go")
 _SETTINGS = (".env", ".ini", ".cfg", ".conf", ".properties", ".yaml", ".yml", ".toml", ".json", ".sh", ".tf", ".tfvars")
+_QUOTING = (".tf", ".tfvars")  # settings whose words without quotes are expressions
 _TEMPLATES = ("example", "sample", "template", "dist", "schema", "lock")
 _LARGEST = 1_000_000
 
@@ -174,7 +175,7 @@ def _in_file(repository: Repository, path: str) -> Iterator[Match]:
     data = repository.data(path)
     if data is None or len(data) > _LARGEST:
         return
-    forms = (_NAMED,) if path.lower().endswith(_CODE) else (_PLAIN, _PAIR, _STORE)
+    forms = (_NAMED,) if path.lower().endswith((*_CODE, *_QUOTING)) else (_PLAIN, _PAIR, _STORE)
     text = data.decode("utf-8-sig", "replace")
     yield from _in_text(text, lambda offset: Location(path, text.count("\n", 0, offset) + 1), *forms)
 
