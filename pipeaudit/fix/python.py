@@ -25,11 +25,7 @@ from pipeaudit.fix.pattern import Form
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Code that begins at a place and does not end behind another, to be written anew; lines from 1, columns from 0.
-
-    Columns are characters or UTF-8 bytes, as they may be told either way; where they differ, only one of them is the
-    beginning of an expression that fits.
-    """
+    """Code that begins at a place and does not end behind another, to be written anew; lines from 1, columns from 0."""
 
     line: int
     column: int
@@ -69,10 +65,6 @@ class _Source:
             raise Refused("the code can't be edited: it would not stay as it is elsewhere")
 
     @cached_property
-    def _lines(self) -> list[str]:
-        return self._code.split("\n")
-
-    @cached_property
     def _places(self) -> dict[tuple[int, int], list[tuple[cst.CSTNode, cst.CSTNode | None]]]:
         """Expressions and simple statements by where they begin, the outermost first, each with its parent."""
         found: dict[tuple[int, int], list[tuple[cst.CSTNode, cst.CSTNode | None]]] = {}
@@ -87,8 +79,7 @@ class _Source:
         return found
 
     def change(self, wish: Wish) -> Change:
-        columns = {wish.column, self._characters(wish)}
-        at = [pair for column in sorted(columns) for pair in self._places.get((wish.line, column), ())]
+        at = self._places.get((wish.line, wish.column), ())
         for before, after in wish.forms:
             form = Form(before, after)
             for node, parent in at:
@@ -100,10 +91,6 @@ class _Source:
     def _end(self, node: cst.CSTNode) -> tuple[int, int]:
         place = self._ranges[node]
         return (place.end.line, place.end.column) if isinstance(place, CodeRange) else (0, 0)
-
-    def _characters(self, wish: Wish) -> int:
-        line = self._lines[wish.line - 1] if wish.line <= len(self._lines) else ""
-        return len(line.encode("utf-8", "replace")[: wish.column].decode("utf-8", "ignore"))
 
     def _checked(self, node: cst.CSTNode, made: cst.CSTNode) -> Change:
         """The change, if the program is still one, with all its comments and with every name where it was."""

@@ -89,7 +89,6 @@ class Interpreter:
     # ---- events -------------------------------------------------------------------------------------------------
 
     def place(self, at: Position, scope: Scope) -> Location:
-        """The location of a position; columns still count bytes, the program's end turns them into characters."""
         return Location(scope.module.path, at[0], at[1] + 1, at[2], at[3] + 1, _cell(scope))
 
     def emit(

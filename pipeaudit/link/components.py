@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeaudit.model.location import Location
+from pipeaudit.read.columns import in_characters
 
 _GIVEN = frozenset(dir(builtins)) | {"__name__", "__file__"}
 _MAKERS = frozenset(("create_component_from_func", "func_to_container_op", "create_component_from_func_v2"))
@@ -27,7 +28,7 @@ class Component:
 def components(path: str, text: str) -> list[Component]:
     """Lightweight components of a file, in order; nothing for what can't be parsed."""
     try:
-        tree = ast.parse(text)
+        tree = in_characters(ast.parse(text), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     made = {

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from pipeaudit.model.location import Location
+from pipeaudit.read.columns import in_characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Crossed:
 def crossed_fields(path: str, text: str) -> list[Crossed]:
     """Pairs of arguments, or of keys of a literal, that take each other's field; in order."""
     try:
-        tree = ast.parse(text)
+        tree = in_characters(ast.parse(text), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found: list[Crossed] = []

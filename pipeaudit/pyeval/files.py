@@ -28,14 +28,13 @@ class PythonFile:
     tree: ast.Module
     source: str
     cells: tuple[tuple[int, int], ...] = ()
-    _lines: list[str] | None = field(default=None, repr=False)
     _conditional: frozenset[ast.AST] | None = field(default=None, repr=False)
 
     def at(self, node: ast.AST) -> Location:
         line = getattr(node, "lineno", 1)
         end_line = getattr(node, "end_lineno", None) or line
-        column = self._column(line, getattr(node, "col_offset", 0))
-        end_column = self._column(end_line, getattr(node, "end_col_offset", None) or 0)
+        column = getattr(node, "col_offset", 0) + 1
+        end_column = (getattr(node, "end_col_offset", None) or 0) + 1
         cell, first = self._cell(line)
         return Location(self.path, line - first + 1, column, end_line - first + 1, end_column, cell)
 
@@ -54,9 +53,6 @@ class PythonFile:
             self._conditional = frozenset(found)
         return self._conditional
 
-    def text(self, node: ast.AST) -> str:
-        return ast.get_source_segment(self.source, node) or ""
-
     def _cell(self, line: int) -> tuple[int | None, int]:
         found: tuple[int | None, int] = (None, 1)
         for index, first in self.cells:
@@ -64,15 +60,6 @@ class PythonFile:
                 break
             found = (index, first)
         return found
-
-    def _column(self, line: int, offset: int) -> int:
-        """1-based column in code points; the parser counts bytes of UTF-8."""
-        if self._lines is None:
-            self._lines = self.source.split("\n")
-        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
-        if text.isascii():
-            return offset + 1
-        return len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore")) + 1
 
 
 _CHOOSING = (ast.If, ast.IfExp, ast.Try, ast.Match)

@@ -1,8 +1,8 @@
 """Python source to the statement form that the interpreter runs on; the syntax tree is dropped.
 
 The form is nested tuples whose first item names the construct. It keeps what touches data (names, calls, subscripts,
-operators, literals, control flow) with positions `(line, column, end line, end column)` as `ast` gives them: lines from
-1, columns in UTF-8 bytes from 0. Plain tuples are compact, comparable, and quick to build and to walk.
+operators, literals, control flow) with positions `(line, column, end line, end column)`: lines from 1, columns in
+characters from 0. Plain tuples are compact, comparable, and quick to build and to walk.
 
 Expressions                                   Statements
     ("const", value)                              ("expr", pos, expression)
@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeaudit.read import depth
+from pipeaudit.read.columns import in_characters
 from pipeaudit.read.error import ReadError
 
 Expression = tuple[Any, ...]
@@ -91,9 +92,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class PythonFacts:
-    """What one Python file or notebook says: its blocks in order, and whether its text is plain ASCII (columns need no
-    care).
-    """
+    """What one Python file or notebook says: its blocks in order."""
 
     path: str
     blocks: tuple[Block, ...]
@@ -101,7 +100,7 @@ class PythonFacts:
 
 
 def parse(path: str, data: bytes) -> ast.Module:
-    """The syntax tree of a file.
+    """The syntax tree of a file, its columns in characters.
 
     Raises ReadError with the line where CPython's parser, or one of its limits, gives up.
     """
@@ -109,7 +108,7 @@ def parse(path: str, data: bytes) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(data, path)
+            return in_characters(ast.parse(data, path), data)
     except SyntaxError as error:
         older = _as_python_2(data)
         if older is not None:
@@ -129,7 +128,7 @@ def _as_python_2(data: bytes) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return in_characters(ast.parse(text), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # the caller tells what is wrong with the text as it stands
 
