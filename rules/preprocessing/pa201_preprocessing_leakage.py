@@ -81,10 +81,10 @@ def preprocessing_leakage(events: Events) -> Iterator[Match]:
         return
     for leak, *others in together(leaks(events, supervised=False)):
         does = _DOES.get(leak.learned.what, "is fitted on") if leak.is_transformer else "is computed from"
-        also = f", as {len(others)} more are," if others else ""
+        also = f", like {len(others)} more," if others else ""
         yield Match(
             leak.fit.at,
-            f"`{leak.learner}` {does}{also} rows that evaluate the model at "
+            f"`{leak.learner}`{also} {does} rows that evaluate the model at "
             f"{leak.evaluation.event.at.seen_from(leak.fit.at)}",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong and not leak.is_aggregate else Confidence.MEDIUM,

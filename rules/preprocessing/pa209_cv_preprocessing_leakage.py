@@ -80,11 +80,11 @@ def cv_preprocessing_leakage(events: Events) -> Iterator[Match]:
         return
     for leak, *others in together(internal_leaks(events)):
         does = _DOES.get(leak.learned.what, "is fitted on") if leak.is_transformer else "is computed from"
-        also = f", as {len(others)} more are," if others else ""
+        also = f", like {len(others)} more," if others else ""
         inside = leak.inside_train and not leak.learned.supervised
         yield Match(
             leak.fit.at,
-            f"`{leak.learner}` {does}{also} all the rows that "
+            f"`{leak.learner}`{also} {does} all the rows that "
             f"{leak.evaluation.event.at.seen_from(leak.fit.at)} splits into folds",
             kind=leak.learned.what,
             confidence=Confidence.HIGH if leak.strong and not leak.is_aggregate else Confidence.MEDIUM,

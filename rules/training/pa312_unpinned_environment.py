@@ -186,7 +186,7 @@ def _undeclared(
             related=tuple(
                 Related(_imported(project, name, used[name]), f"`{name}` is imported here") for name in missing[:5]
             ),
-            fix="Add it with its version.",
+            fix=f"Add {'it with its version' if len(missing) == 1 else 'them with their versions'}.",
         )
 
 
