@@ -104,9 +104,10 @@ def _changed(root: Path, ref: str, settings: Config) -> ChangedLines:
 
 
 def _name(paths: Sequence[Path]) -> str:
-    """The last part of the one folder that is named; where it lies is nobody's business."""
-    name = paths[0].name if len(paths) == 1 and paths[0].is_dir() else ""
-    return "" if name == ".." else name
+    """The name of the one folder that is audited; where it lies is nobody's business."""
+    if len(paths) != 1 or not paths[0].is_dir():
+        return ""
+    return paths[0].name if paths[0].name not in ("", "..") else Path(os.path.realpath(paths[0])).name
 
 
 def scope(paths: Sequence[Path]) -> tuple[Path, frozenset[str] | None]:

@@ -44,15 +44,16 @@ def identification(
 ) -> Identification:
     """`digests`: of the rules and the knowledge, and the checklist's version, by the field's name."""
     address = _address(found)
+    prefix = found.work_tree.prefix if found.work_tree else ""
     committed = [file.committed for file in files]
     return Identification(
         tool_version=__version__,
-        name=address.rstrip("/").rpartition("/")[2].removesuffix(".git") or _package(tree) or request.name,
+        name=("" if prefix else _repository(address)) or _package(tree) or request.name or _repository(address),
         revision=this.revision.commit if this.revision else "",
         branch=this.revision.branch if this.revision else "",
         repository_url=address,
         dirty=False in committed if request.checklist and this.revision else None,
-        prefix=found.work_tree.prefix if found.work_tree else "",
+        prefix=prefix,
         as_of=this.as_of,
         configuration=request.config.origin,
         configuration_digest=request.config.digest,
@@ -78,6 +79,11 @@ def inputs(request: Request, found: Discovery, tree: Tree, this: Subject) -> tup
 
 def _is_committed(path: str, tree: Tree, blobs: Mapping[str, str] | None) -> bool | None:
     return None if blobs is None else git.blob_name(tree.data(path)) == blobs.get(path)
+
+
+def _repository(address: str) -> str:
+    """What its address calls a repository; a folder of one has a name of its own."""
+    return address.rstrip("/").rpartition("/")[2].removesuffix(".git")
 
 
 def _package(tree: Tree) -> str:

@@ -17,7 +17,7 @@ class Request:
 
     `only` are the files (and folders, ending in a slash) whose findings are shown, None for all; with `touched` a
     finding counts when any step of its path lies there, and with `changed` on a line that changed. `rule_folders`
-    empty: no rules are run. `jobs` 0: as it pays. `name` is what the call names the tree, "" where it only says "here".
+    empty: no rules are run. `jobs` 0: as it pays. `name` is that of the audited folder, "" for files.
     `physical`: places in notebooks are worked out in their files' own lines too. `impact`: files, folders or artifacts
     of which is asked what changes with them.
     """

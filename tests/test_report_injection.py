@@ -16,6 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from pipeaudit.model.audit import AcceptedRisk, Attestation, Audit, GroupScore, RuleInfo, Source
+from pipeaudit.model.finding import Problem
 from pipeaudit.model.pipeline import Edge
 from pipeaudit.report import text
 from tests import churn
@@ -261,3 +262,23 @@ def _tokens(written: str) -> list[Any]:
     for token in MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(written):
         found += [token, *(token.children or ())]
     return found
+
+
+def test_no_line_of_text_for_people_is_a_command_to_ci() -> None:
+    lines = (
+        "::error::x\n  \x1b[2m::debug::x\n\u3000::set-output name=a::b\n"
+        " a ##vso[task.x]y ##[error]z\nok 1 :: 2 # #[x]\n"
+    )
+    assert text.inert(lines) == (
+        "\\u003a:error::x\n  \x1b[2m\\u003a:debug::x\n\u3000\\u003a:set-output name=a::b\n"
+        " a \\u0023#vso[task.x]y \\u0023#[error]z\nok 1 :: 2 # #[x]\n"
+    )
+
+
+@pytest.mark.parametrize("place", ["terminal.check", "terminal.audit", "impact.text"])
+@pytest.mark.parametrize("path", ["::error file=x::forged", "a ##vso[task.complete]b"])
+def test_a_files_name_is_no_command_to_ci(place: str, path: str) -> None:
+    said = replace(CLEAN, problems=(Problem(path, 3, "::stop-commands::x"), Problem(path, 1, "not UTF-8")))
+    written = renderer(place)(said)
+    assert "stop-commands" in written
+    assert not re.search(r"(?m)^\s*::|##\[|##vso\[", written)

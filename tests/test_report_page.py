@@ -195,8 +195,8 @@ class TestWithNode:
         (tmp_path / "axe.html").write_text(opened.replace("</body>", script), encoding="utf-8")
         flags = [flag for flag in FLAGS if not flag.startswith("--virtual")]
         command = [str(CHROMIUM), *flags, "--virtual-time-budget=60000", f"--user-data-dir={tmp_path / 'profile'}"]
-        shown = subprocess.run(
+        opened_page = subprocess.run(
             [*command, (tmp_path / "axe.html").as_uri()], capture_output=True, text=True, timeout=120
         )
-        [answer] = re.findall(r'<pre id="axe">(.*?)</pre>', shown.stdout, re.DOTALL)
+        [answer] = re.findall(r'<pre id="axe">(.*?)</pre>', opened_page.stdout, re.DOTALL)
         assert answer == "[]"

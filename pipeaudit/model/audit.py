@@ -15,7 +15,7 @@ from pipeaudit.model.pipeline import ArtifactKind, Edge, Node
 class Identification:
     """What was audited, and with what; a value that is not known is empty, and `dirty` is None.
 
-    `name` is the project's own name for itself (its repository or package), else what the call names its folder.
+    `name` is the project's own name for itself (its repository or package), else that of its folder.
     `prefix` is the path from the top of the git work tree to the audited root. `repository_url` carries no user info.
     `as_of` is the day that dated entries are held against. `manifest` is the SHA-256 over the sorted `path NUL hash LF`
     lines of the files read; the other digests are SHA-256 too. `configuration` says where the settings came from.

@@ -6,14 +6,14 @@ from pipeaudit.model.audit import Audit, Impact
 from pipeaudit.model.location import Location
 from pipeaudit.report import json as documents
 from pipeaudit.report.frame import place
-from pipeaudit.report.text import counted, message
+from pipeaudit.report.text import counted, inert, message
 from pipeaudit.report.text import path as shown
 
 _MOST_WRITERS = 3
 
 
 def text(audit: Audit) -> str:
-    """No name of the tree begins a line: a log's reader could take it for a command."""
+    """The answer, in lines of which none is a command to CI that prints it."""
     found = audit.impact or Impact(())
     lines = [f"What changes with {', '.join(shown(path) for path in found.paths) or 'nothing'}", ""]
     if found.files:
@@ -34,7 +34,7 @@ def text(audit: Audit) -> str:
     if audit.problems:
         lines += ["", "Could not be read in full, so more may depend on it"]
         lines += [f"  - {place(Location(one.path, one.line))}: {message(one.message)}" for one in audit.problems]
-    return "\n".join(lines) + "\n"
+    return inert("\n".join(lines) + "\n")
 
 
 def json(audit: Audit) -> str:

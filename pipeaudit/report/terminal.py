@@ -16,6 +16,7 @@ WIDTH = 80
 
 _TITLE_COLUMN = 28
 _CODE_WIDTH = WIDTH - 10
+_MOST_PROBLEMS = 20
 _LEAD = 12  # what stays before the flagged code when a line is too long
 _COLORS = {
     "error": "1;31",
@@ -62,16 +63,18 @@ class _Page:
         self._lines: list[str] = []
 
     def text(self) -> str:
-        return "\n".join(self._lines).strip("\n") + "\n"
+        return text.inert("\n".join(self._lines).strip("\n") + "\n")
 
     def problems(self, audit: Audit) -> None:
         if not audit.problems:
             return
         self._line(self._paint(f"Could not be read in full ({len(audit.problems)})", "warning"))
-        for problem in audit.problems:
+        for problem in audit.problems[:_MOST_PROBLEMS]:
             self._wrapped(
                 f"{place(Location(problem.path, problem.line))}: {text.message(problem.message)}", "  ", "    "
             )
+        if len(audit.problems) > _MOST_PROBLEMS:
+            self._line(f"  and {len(audit.problems) - _MOST_PROBLEMS} more, which --format json lists")
         self._line()
 
     def finding(self, audit: Audit, finding: Finding) -> None:
@@ -125,8 +128,11 @@ class _Page:
             return
         self._line(self._paint("Findings", "strong"))
         for finding in audit.findings:
-            label = self._paint(f"{finding.severity.value:7} {text.message(finding.rule)}", finding.severity.value)
-            self._line(f"  {label} {text.message(finding.name)}, {place(finding.at)}")
+            level = finding.severity.value
+            first, *more = self._wrap(f"{level:7} {_named(finding)}", "  ", " " * 10)
+            self._line(f"  {self._paint(first[2:9], level)}{first[9:]}")
+            for line in more:
+                self._line(line)
             self._wrapped(text.message(finding.match.message), " " * 10)
         self._line()
 
@@ -189,7 +195,7 @@ class _Page:
             return
         self._line(self._paint(f"{title}:", "error"))
         for finding in findings:
-            self._line(f"  {_named(finding)}")
+            self._wrapped(_named(finding), "  ", "    ")
         self._line()
 
     def _frame(self, lines: list[FrameLine], level: str) -> None:

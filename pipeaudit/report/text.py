@@ -16,6 +16,8 @@ _ACTIVE = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # not the ones that stand for bytes
+# What makes a line of a build's log a command: `::` at its start (GitHub), `##[` and `##vso[` anywhere (Azure, GitHub).
+_COMMAND = re.compile(r"(?m)^((?:[^\S\n]|\x1b\[[0-9;]*m)*):(?=:)|#(?=#(?:vso)?\[)")
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
@@ -51,6 +53,11 @@ def valid(value: object) -> object:
 def raw_bytes(path: str) -> bytes:
     """The name as the file system has it."""
     return _LONE.sub(_named_surrogate, path).encode("utf-8", "surrogateescape")
+
+
+def inert(text: str) -> str:
+    """Text for people that CI prints into its log: no line of it is a command to whoever reads the log."""
+    return _COMMAND.sub(lambda found: f"{found[1]}\\u003a" if found[1] is not None else "\\u0023", text)
 
 
 def cut(text: str, limit: int) -> str:

@@ -2,10 +2,10 @@ import math
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from itertools import accumulate
 
 from pipeaudit.rule import (
-    Callable,
     Confidence,
     Iterator,
     Location,
