@@ -15,7 +15,8 @@ import jsonschema
 import pytest
 
 from pipeaudit import resources
-from pipeaudit.cli import CHECK_FORMATS, run
+from pipeaudit.cli import run
+from pipeaudit.cli.formats import CHECK_FORMATS
 from tests.conftest import FIXTURES
 from tests.test_discover import commit
 
