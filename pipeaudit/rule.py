@@ -10,6 +10,7 @@ from inspect import cleandoc
 from typing import TypeVar
 
 from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_example, is_test
+from pipeaudit.flow.kept import KeptByTest, kept_by_test
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
@@ -81,6 +82,7 @@ __all__ = [
     "Evidence",
     "Handler",
     "Iterator",
+    "KeptByTest",
     "Leak",
     "Learned",
     "Location",
@@ -128,6 +130,7 @@ __all__ = [
     "is_seeded",
     "is_test",
     "judged",
+    "kept_by_test",
     "leaks",
     "least",
     "overlaps",

@@ -434,6 +434,9 @@ def _reduce(call: Call, effect: Mapping[str, Any], flowed: Value) -> None:
     target.output = "" if flowed.output and not flowed.rows else target.output
     if effect.get("mix", "all") != "none" and flowed.rows and not flowed.models and not effect.get("benign"):
         target.learned |= statistic(call.machine, flowed, effect.get("learn") or "manual", call.event).learned
+    if flowed.rows and flowed.models:  # a figure of one's own, the share of right answers for one
+        target.metrics = tuple(dict.fromkeys((*flowed.metrics, call.event)))
+        call.detail["figure"] = {"models": flowed.models, "rows": tuple(sorted(flowed.rows))}
 
 
 def statistic(machine: Interpreter, value: Value, what: str, event: int | None = None) -> Value:

@@ -236,7 +236,7 @@ class Interpreter:
                 return self.run(orelse, scope)  # an imported module is not the program
             self.emit(scope, at, ("main",), "__main__")
             return self.run(body, scope)
-        if condition.metrics or condition.models:
+        if condition.metrics or condition.models or (self.loops and condition.learned):
             self.emit(
                 scope,
                 at,

@@ -509,7 +509,11 @@ def _varies_in_loop(events: Events, pair: Judged) -> bool:
     loops = set(pair.evaluation.event.loops) & set(pair.training.event.loops)
     if not loops:
         return False
-    made = {e.id for e in events if e.result is not None and e.result.identity in pair.training.models and e.loops}
+    made = {
+        e.id
+        for e in events
+        if e.loops and e.result is not None and e.result.produced == e.id and e.result.identity in pair.training.models
+    }
     return any(loops & set(events.items[i].loops) for i in made if "fit" not in events.items[i].name.rpartition(".")[2])
 
 

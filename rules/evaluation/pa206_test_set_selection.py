@@ -56,7 +56,8 @@ def test_set_selection(events: Events) -> Iterator[Match]:
 
     Fix: choose by cross-validation or on a validation part; touch the test part once.
 
-    Not seen: a choice that a person makes by looking at printed scores (PA207).
+    Not seen: a choice that a person makes by looking at printed scores (PA207). The best turn of one network's training
+    is PA208; where validation rows choose it, and no test is there, nothing is said.
 
     Source: Yang et al., ASE 2022 (multi-test leakage).
     """

@@ -5,11 +5,14 @@ from pipeaudit.rule import (
     Event,
     Events,
     Iterator,
+    KeptByTest,
+    Location,
     Match,
     Related,
     Scope,
     Severity,
     StageKind,
+    kept_by_test,
     rule,
     steered_by_test,
 )
@@ -66,6 +69,7 @@ def early_stopping_on_test(events: Events) -> Iterator[Match]:
 
     Source: Kapoor and Narayanan, leakage L1.1; Yang et al., ASE 2022.
     """
+    yield from (_kept(found) for found in kept_by_test(events))
     for steered in steered_by_test(events):
         event, report = steered.training.event, steered.report
         measured = report.how != "predict"
@@ -93,3 +97,25 @@ def _is_validation(report: Event) -> bool:
     """Whether the program calls these rows validation rows."""
     given = (report.port("metric", "true"), report.port("score", "X"), report.port("score", "data"))
     return any(value is not None and _VALIDATION.search(value.name) for value in given)
+
+
+def _kept(found: KeptByTest) -> Match:
+    """A turn of a training loop that the program itself chooses by test rows."""
+    choice, judged = found.choice, found.judged
+    rows = "the data set's own test rows" if found.published else "rows that the program calls test rows"
+    related = [
+        Related(found.training.at, "each turn trains the model further here"),
+        Related(judged.at, "each turn is judged on these rows"),
+    ]
+    if found.saves is not None:
+        related.append(Related(found.saves.at, "what is kept"))
+    does = "the learning rate follows" if found.is_schedule else "the best turn of the training is kept by"
+    return Match(
+        Location(choice.at.path, choice.at.line, choice.at.column, cell=choice.at.cell),
+        f"{does} the score on {rows}, judged at {judged.at.seen_from(choice.at)}, and is too good then",
+        confidence=Confidence.HIGH if found.strong and found.published and found.saves else Confidence.MEDIUM,
+        severity=None if found.published and found.saves is not None else Severity.WARNING,
+        related=tuple(related),
+        fix="Take a validation part out of the training rows, choose by that, and ask the test rows once.",
+        symbol=choice.function,
+    )
