@@ -85,7 +85,8 @@ def _distance(folder: str, path: str) -> int:
 class Runner:
     """Runs programs of one repository with one body of knowledge.
 
-    `load_config(path)` gives the plain content of a YAML, JSON or TOML file of the repository, or None.
+    `load_config(path)` gives the plain content of a YAML, JSON or TOML file of the repository, or None. `machine` makes
+    the interpreter of a program.
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Runner:
         knowledge: Knowledge,
         load_config: Callable[[str], object | None] = lambda path: None,
         steps: int = STEPS,
+        machine: Callable[..., Interpreter] = Interpreter,
     ) -> None:
+        self.machine = machine
         self.modules = Modules(facts)
         self.facts = facts
         self.knowledge = knowledge
@@ -117,7 +120,7 @@ class Runner:
                 made[target] = Module(target, self.facts[target])
             return made[target]
 
-        machine = Interpreter(path, self.knowledge, find, self.steps)
+        machine = self.machine(path, self.knowledge, find, self.steps)
         machine.modules = made
         folder = posixpath.dirname(path)
         machine.load_config = lambda name: self._config(folder, name)
@@ -247,9 +250,10 @@ def analyse(
     knowledge: Knowledge,
     load_config: Callable[[str], object | None] = lambda path: None,
     steps: int = STEPS,
+    machine: Callable[..., Interpreter] = Interpreter,
 ) -> tuple[dict[str, Events], list[Problem]]:
     """The events of every program of a repository, by path, and what could not be followed to its end."""
-    runner = Runner(facts, knowledge, load_config, steps)
+    runner = Runner(facts, knowledge, load_config, steps, machine)
     machines = {path: runner.top(path) for path in sorted(facts)}
     events: dict[str, Events] = {}
     for path in list(machines):
