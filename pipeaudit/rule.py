@@ -10,7 +10,7 @@ from inspect import cleandoc
 from typing import TypeVar
 
 from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_example, is_test
-from pipeaudit.flow.kept import KeptByTest, kept_by_test
+from pipeaudit.flow.kept import KeptByTest, kept_by_test, searched_by_test
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
@@ -141,6 +141,7 @@ __all__ = [
     "requirement",
     "rule",
     "same_file",
+    "searched_by_test",
     "steered_by_test",
     "test_reuse",
     "together",

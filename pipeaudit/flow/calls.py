@@ -430,6 +430,8 @@ def invoke(
     """A call that an entry describes: effects on values, and an event."""
     ports, names = bound_ports(entry, arguments, keywords, site.names)
     chosen = _variant(entry, ports)
+    if "search" in chosen.roles:
+        _ask(machine, ports, site)
     owner = machine.knowledge.entry(owner_name) if owner_name else None
     result = _result(machine, chosen.returns, ports, receiver)
     operation = effects.Call(machine, chosen, owner, ports, receiver, result)
@@ -469,6 +471,14 @@ def invoke(
     if chosen.returns == "none" and not chosen.mutates:
         return const(None)
     return result
+
+
+def _ask(machine: Interpreter, ports: effects.Ports, site: Site) -> None:
+    """A search calls the objective that it is given; one that is no function of the module is run nowhere else."""
+    for value in list(ports.values()):
+        closure = value.ref
+        if isinstance(closure, Closure) and closure.scope.parent is not None and not closure.receiver:
+            step_in(machine, closure, [], {}, site)
 
 
 def _variant(entry: Entry, ports: effects.Ports) -> Entry:

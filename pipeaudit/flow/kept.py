@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeaudit.flow.events import Event, Events, Snapshot
-from pipeaudit.flow.leakage import evaluations
+from pipeaudit.flow.leakage import Judged, asked_by, evaluations, held_out, judged
 from pipeaudit.model.location import Location
 
 _TEST = re.compile(r"(?<![a-z])(test|tst)(?![a-z])|testing|test_?(set|data|loader|iter|ds|dl|dataset)", re.IGNORECASE)
@@ -69,6 +69,23 @@ def _kept_by_test(events: Events) -> list[KeptByTest]:
                 break
     at_place = {found.choice.at: found for found in reversed(best.values())}
     return sorted(at_place.values(), key=lambda found: found.choice.id)
+
+
+def searched_by_test(events: Events) -> list[tuple[Event, Judged]]:
+    """Searches (`study.optimize(objective)`) that ask for the score on rows which the program calls test rows.
+
+    Where a model is judged on other rows as well, one of the two may be the validation part.
+    """
+    found: dict[int, tuple[Event, Judged]] = {}
+    for search in events.of("search"):
+        for pair in judged(events):
+            rows = pair.evaluation.rows
+            if pair.evaluation.how not in ("metric", "score", "loss") or not asked_by(search, pair.evaluation.event):
+                continue
+            apart = held_out(events, pair.training, pair.evaluation) and _is_called_test(events, rows)
+            if apart and not _others_judge(events, rows, pair.training.rows, parts=True):
+                found.setdefault(search.id, (search, pair))
+    return list(found.values())
 
 
 def _schedules(events: Events) -> list[Event]:
@@ -181,10 +198,13 @@ def _names(events: Events, rows: frozenset[int]) -> list[str]:
     ]
 
 
-def _others_judge(events: Events, rows: frozenset[int], trained: frozenset[int]) -> bool:
-    """Whether a model is also asked about other data, which neither trains nor chooses: that may be the test."""
+def _others_judge(events: Events, rows: frozenset[int], trained: frozenset[int], parts: bool = False) -> bool:
+    """Whether a model is also asked about other data, which neither trains nor chooses: that may be the test.
+
+    With `parts`, other parts of the same data count as well.
+    """
     return any(
         not any(events.rows.overlap((row,), rows | trained) for row in evaluation.rows)
-        and not events.rows.origins(evaluation.rows) <= events.rows.origins(trained)
+        and (parts or not events.rows.origins(evaluation.rows) <= events.rows.origins(trained))
         for evaluation in evaluations(events)
     )

@@ -9,6 +9,7 @@ from pipeaudit.rule import (
     StageKind,
     asked_by,
     rule,
+    searched_by_test,
     test_reuse,
 )
 
@@ -61,6 +62,7 @@ def test_set_selection(events: Events) -> Iterator[Match]:
 
     Source: Yang et al., ASE 2022 (multi-test leakage).
     """
+    told: set[int] = set()
     for reuse in test_reuse(events):
         if reuse.chosen is None:
             continue
@@ -73,6 +75,7 @@ def test_set_selection(events: Events) -> Iterator[Match]:
             or (test is None and asked_by(reuse.chosen, pair.evaluation.event) and pair.evaluation.how != "predict")
         )
         first = pair.evaluation.event
+        told.add(reuse.chosen.id)
         yield Match(
             first.at,
             f"the choice at {reuse.chosen.at.seen_from(first.at)} is made by this score, on rows that then report "
@@ -85,4 +88,21 @@ def test_set_selection(events: Events) -> Iterator[Match]:
             ),
             fix="Choose on a validation part or by cross-validation, and report on rows that chose nothing.",
             symbol=first.function,
+        )
+    for search, pair in searched_by_test(events):
+        if search.id in told:
+            continue
+        score = pair.evaluation.event
+        yield Match(
+            score.at,
+            f"the search at {search.at.seen_from(score.at)} chooses settings by this score, on what the program calls "
+            "test rows; no others are left to report on",
+            confidence=Confidence.MEDIUM,
+            severity=Severity.WARNING,
+            related=(
+                Related(pair.training.event.at, "each candidate is trained here"),
+                Related(search.at, "the best by this score is kept"),
+            ),
+            fix="Let the search ask for a cross-validated score of the training rows.",
+            symbol=score.function,
         )
