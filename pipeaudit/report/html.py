@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeaudit import PROJECT_URL, resources
 from pipeaudit.model.audit import Audit
 from pipeaudit.model.location import Location
-from pipeaudit.report import links, text, verdict, view
+from pipeaudit.report import links, priorities, text, verdict, view
 from pipeaudit.report.prose import prose
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def render(audit: Audit) -> str:
 
     style, script = asset("report.css") + "\n" + asset("graph.css"), asset("report.js")
     shown = view.findings(audit, audit.findings)
+    groups = view.groups(audit, shown)
     stages = view.stages(audit, shown)
     drawing = svg.draw(audit.graph, {row.id: f"#{row.anchor}" for row in stages}) if stages else ""
     page = (
@@ -58,7 +59,10 @@ def render(audit: Audit) -> str:
             severities=view.severities(audit.findings),
             stages_found=sorted({finding.stage for finding in shown if finding.stage}),
             rules_found=sorted({(finding.rule, finding.name) for finding in shown}),
-            groups=view.groups(audit, shown),
+            groups=groups,
+            repairs=priorities.repairs(shown, _urgent(audit)),
+            gaps=priorities.gaps(groups),
+            words=verdict.WORDS,
             judged={control.id for control in audit.controls} if _is_assessed(audit) else set(),
             bar=view.bar(audit.scores.overall) if audit.scores else (),
             stages=stages,
@@ -104,6 +108,10 @@ def _verdict(audit: Audit) -> dict[str, object]:
         "invalid": view.findings(audit, verdict.named(audit, scores.invalid if scores else ())),
         "lapsed": [entry for entry in audit.attestations if entry.state not in ("valid", "expiring")],
     }
+
+
+def _urgent(audit: Audit) -> frozenset[str]:
+    return frozenset((*audit.scores.exploitable, *audit.scores.invalid) if audit.scores else ())
 
 
 def _is_assessed(audit: Audit) -> bool:

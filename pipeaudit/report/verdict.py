@@ -28,13 +28,51 @@ GRADES: Mapping[Status, str] = {
 }
 PROFILES: Mapping[str, str] = {
     "full": "a pipeline from training to deployment",
-    "training": "a training pipeline without a deployment of its own",
-    "service": "a service that loads a model trained elsewhere",
-    "study": "a study: models are trained in notebooks or loose scripts",
+    "training": "a training pipeline",
+    "service": "a service on a model trained elsewhere",
+    "study": "a study",
     "library": "a machine-learning library",
     "platform": "infrastructure that machine learning runs on",
     "none": "not a machine-learning pipeline",
 }
+# What a reader of the report may look up: for each kind of word, the words with what they mean.
+WORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Status of a control",
+        (
+            ("met", "all that the control asks for is evidenced in the repository"),
+            ("partial", "some of it is, or an open finding speaks against it"),
+            ("unmet", "none of it is"),
+            ("attested", "it lies outside the repository, and somebody has signed for it"),
+            ("needs attestation", "it lies outside the repository, and nobody has signed for it"),
+            ("not applicable", "a project of this kind does not need it"),
+        ),
+    ),
+    (
+        "Severity of a finding",
+        (
+            ("error", "results are wrong, or others can get in"),
+            ("warning", "likely to cost time, money or trust"),
+            ("note", "worth knowing, an opportunity for improvement"),
+        ),
+    ),
+    (
+        "Confidence of a finding",
+        (
+            ("high", "every step of the way was seen in the code"),
+            ("medium", "a step rests on something that was not seen, such as a library that is not known"),
+            ("low", "a hint that needs a look"),
+        ),
+    ),
+    (
+        "Strength of evidence",
+        (
+            ("no mark", "a fact that was resolved in code or configuration"),
+            ("supporting", "a document that says so"),
+            ("weak", "a name that suggests it"),
+        ),
+    ),
+)
 _TO_SIGN = "an attestation: "
 _STATIC = (
     "The repository was read and nothing in it was run. A mechanism that is configured is not a mechanism that ran: "

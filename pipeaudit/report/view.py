@@ -133,7 +133,16 @@ class StageRow:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     after: tuple[str, ...]
-    findings: tuple[FindingView, ...]
+    findings: tuple[RuleCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How often a rule was found in a stage's files, and where the first of them is shown."""
+
+    rule: str
+    count: int
+    anchor: str
 
 
 def anchor(finding: Finding) -> str:
@@ -205,10 +214,17 @@ def stages(audit: Audit, shown: Sequence[FindingView]) -> list[StageRow]:
                 reads=reads.get(stage.id, ()),
                 writes=writes.get(stage.id, ()),
                 after=after.get(stage.id, ()),
-                findings=tuple(finding for finding in shown if finding.path in files),
+                findings=_by_rule(finding for finding in shown if finding.path in files),
             )
         )
     return rows
+
+
+def _by_rule(found: Iterable[FindingView]) -> tuple[RuleCount, ...]:
+    anchors: dict[str, list[str]] = {}
+    for finding in found:
+        anchors.setdefault(finding.rule, []).append(finding.anchor)
+    return tuple(RuleCount(rule, len(all_), all_[0]) for rule, all_ in anchors.items())
 
 
 def where(audit: Audit, at: Location) -> Place:
