@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pipeaudit import cli
+from pipeaudit.cli import formats
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.graph.impact import impact
 from pipeaudit.link.imports import Import
@@ -45,10 +45,10 @@ _IMPORTS = (Import("app/serve.py", "src/prepare.py", 3), Import(NOTEBOOK, "src/p
 
 Sources = dict[str, Source]
 
-FORMATS = {**cli.CHECK_FORMATS, **{f"audit-{name}": place for name, place in cli.AUDIT_FORMATS.items()}}
-PICTURES = {**cli.GRAPH_FORMATS}  # they show the graph alone, without findings or problems
+FORMATS = {**formats.CHECK_FORMATS, **{f"audit-{name}": place for name, place in formats.AUDIT_FORMATS.items()}}
+PICTURES = {**formats.GRAPH_FORMATS}  # they show the graph alone, without findings or problems
 FORMATS["graph-json"] = PICTURES.pop("json")
-FORMATS |= {f"impact-{name}": place for name, place in cli.IMPACT_FORMATS.items()}
+FORMATS |= {f"impact-{name}": place for name, place in formats.IMPACT_FORMATS.items()}
 
 
 def audit() -> Audit:
