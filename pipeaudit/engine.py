@@ -6,17 +6,16 @@ Steps take the former's values and give back new ones. What one file's fault kee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeaudit import apis, assessment, identity, resources, rulebook, suppress
+from pipeaudit import apis, identity, resources, rulebook, suppress
 from pipeaudit.cache import Cache
 from pipeaudit.clock import Clock, TimeUp
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, FileProblem, read_bytes
 from pipeaudit.flow.events import Events
-from pipeaudit.flow.program import analyse
 from pipeaudit.graph.build import build
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.ignore import Patterns
@@ -27,8 +26,9 @@ from pipeaudit.model.finding import Confidence, Finding, Problem
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import StageKind
 from pipeaudit.model.suppression import Suppression
-from pipeaudit.read import magics, notebook, python
+from pipeaudit.programs import Watch, every, some
 from pipeaudit.read.error import ReadError
+from pipeaudit.read.python import PythonFacts
 from pipeaudit.repository import Repository
 from pipeaudit.request import Request
 from pipeaudit.rule import Project, Scope
@@ -45,15 +45,19 @@ def audit(
     """The finished audit, and what rules failed in it."""
     found = found or request.find()
     tree = tree or Tree(request.root, found.files, request.config.limits)
-    texts = Texts(tree)
     clock = Clock(request.config.limits.run_seconds, request.config.limits.step_seconds)
-    problems = list(found.problems)
     book = rulebook.load(request.rule_folders)
     rules = resources.folder("rules")
     selection = book.chosen(_choice(request, book, rules))
     sources = Sources(tree)
-    programs, facts = _programs(request, tree, sources, problems, store)
-    graph = _graph(sources, programs, facts, problems, clock)
+    alone = request.alone(tree.paths)
+    problems = [problem for problem in found.problems if alone is None or problem.path in alone]
+    events, facts = programs(request, tree, sources, problems, store, alone=alone)
+    if alone is not None:
+        tree = tree.part({*alone, *facts})
+        sources = Sources(tree)
+    texts = Texts(tree)
+    graph = _graph(sources, events, facts, problems, clock)
     repository = Repository(
         tree,
         request.config.limits,
@@ -62,18 +66,24 @@ def audit(
         [entry.path for entry in found.left_out],
         found.work_tree.prefix if found.work_tree else "",
     )
-    case = assessment.known(Project(programs, graph, repository, facts=facts), request.config, request.profile, rules)
+    project = Project(events, graph, repository, facts=facts)
+    case = None
+    if alone is None:
+        from pipeaudit import assessment
+
+        case = assessment.known(project, request.config, request.profile, rules)
     this = identity.subject(request, found)
     problems += (*tree.problems, *repository.problems, *sources.problems, *graph.problems)
     unread = frozenset(problem.path for problem in problems)
-    project = replace(case.project, register=assessment.unsound(case, request.config, rules, this.as_of))
+    if case is not None:
+        project = replace(case.project, register=assessment.unsound(case, request.config, rules, this.as_of))
     judged = _judged(request, selection, project, texts, unread, this.as_of, clock)
     problems += judged.stopped
     shown = [finding for finding in judged.open if _is_shown(request, finding)]
     known = _baseline(request)
     new, baselined, _ = suppress.against_baseline(shown, known)
     answered = None
-    if request.checklist:
+    if case is not None and request.checklist:
         answered = assessment.assess(case, request.config, rules, judged.open, this.as_of, unread)
         problems += answered.problems
     problems += (*tree.problems, *repository.problems, *sources.problems)  # rules and controls may have read more
@@ -87,8 +97,8 @@ def audit(
         rules=selection.infos(),
         graph=graph.plain(),
         controls=answered.controls if answered else (),
-        profile=case.profile.name,
-        profile_reason=case.profile.reason,
+        profile=case.profile.name if case else "none",
+        profile_reason=case.profile.reason if case else "",
         scores=answered.scores if answered else None,
         attestations=answered.attestations if answered else (),
         accepted=answered.accepted if answered else (),
@@ -114,28 +124,25 @@ def _choice(request: Request, book: Rulebook, rules: Path) -> Choice:
     """An audit runs every rule that can hold a control down."""
     if not request.checklist:
         return request.choice
+    from pipeaudit import assessment
+
     blockers = tuple(code for code in assessment.blockers(rules) if book.named(code))
     return replace(request.choice, extend_select=(*request.choice.extend_select, *blockers))
 
 
-def _programs(
-    request: Request, tree: Tree, sources: Sources, problems: list[Problem], store: Cache | None
-) -> tuple[dict[str, Events], dict[str, python.PythonFacts]]:
-    """The events and the statements of each Python file and notebook; one that can't be read costs itself only."""
-    facts: dict[str, python.PythonFacts] = {}
-    cells: dict[str, tuple[python.Statement, ...]] = {}
-    for path in tree.paths:
-        if not path.endswith((".py", ".ipynb")):
-            continue
-        try:
-            data = tree.data(path)
-            if path.endswith(".ipynb"):
-                facts[path] = _notebook(path, data, tree, problems, cells)
-            else:
-                facts[path] = python.read(path, data)
-        except ReadError as error:
-            if not tree.is_unread(path):  # the tree tells of those itself
-                problems.append(Problem(error.path, error.line, error.why))
+def programs(
+    request: Request,
+    tree: Tree,
+    sources: Sources,
+    problems: list[Problem],
+    store: Cache | None = None,
+    watching: Watch | None = None,
+    alone: Collection[str] | None = None,
+) -> tuple[dict[str, Events], dict[str, PythonFacts]]:
+    """The events and the statements of each Python file and notebook, or of those that are looked at `alone`.
+
+    `watching` gives the interpreter for these statements, where more than events is asked for.
+    """
     own = []
     for pattern in request.config.apis:
         matching = Patterns((f"/{pattern}",))
@@ -145,15 +152,18 @@ def _programs(
         knowledge = apis.load(folder, own, store if own else resources.Compiled(folder))
     except (ValueError, ReadError) as error:
         raise UserError(f"apis: {error}") from error
-    programs, unfollowed = analyse(facts, knowledge, _loader(sources), request.config.limits.file_steps)
-    problems += unfollowed
-    return programs, facts
+    if alone is None:
+        code = every(tree, sources, knowledge, watching)
+    else:
+        code = some(tree, sources, knowledge, alone)
+    problems += code.problems
+    return code.events, code.facts
 
 
 def _graph(
     sources: Sources,
     programs: dict[str, Events],
-    facts: dict[str, python.PythonFacts],
+    facts: dict[str, PythonFacts],
     problems: list[Problem],
     clock: Clock,
 ) -> PipelineGraph:
@@ -174,47 +184,6 @@ def _impact(request: Request, graph: PipelineGraph, sources: Sources) -> Impact:
     if missing:
         raise UserError(f"--impact {missing[0]}: no file, folder or artifact of that name is read here")
     return impact.impact(graph, imports(sources), sources.paths, request.impact)
-
-
-def _loader(sources: Sources) -> Callable[[str], object | None]:
-    """The plain content of a configuration file of the tree, as code that loads it would have it."""
-
-    def load(path: str) -> object | None:
-        document = sources.document(path) if path in sources else None
-        return None if document is None else document.plain()
-
-    return load
-
-
-def _notebook(
-    path: str, data: bytes, tree: Tree, problems: list[Problem], known: dict[str, tuple[python.Statement, ...]]
-) -> python.PythonFacts:
-    """The code cells of a notebook in document order, as one program; a cell that does not parse costs that cell.
-
-    `known` are the statements of cells by their source: notebooks of one repository have many in common. Those that
-    define functions are not among them, as it counts for each notebook whether it calls them.
-    """
-    document = notebook.parse(path, data, tree.limits)
-    problems += document.problems
-    if not document.is_python:
-        problems.append(Problem(path, 1, f"is a notebook in {document.language}; its code is not read"))
-        return python.PythonFacts(path, (), is_notebook=True)
-    blocks = []
-    for cell in document.code_cells:
-        statements = known.get(cell.source)
-        if statements is None:
-            cleaned = magics.clean(cell.source)
-            if cleaned.language != "python":
-                continue
-            try:
-                statements = python.block(python.parse(path, cleaned.code.encode("utf-8", "replace")).body)
-            except ReadError as error:
-                problems.append(Problem(path, 1, f"cell {cell.index + 1}, line {error.line}: {error.why}"))
-                continue
-            if not any(word in cell.source for word in ("def ", "lambda", "class ")):
-                known[cell.source] = statements
-        blocks.append(python.Block(statements, cell.index))
-    return python.PythonFacts(path, tuple(blocks), is_notebook=True)
 
 
 @dataclass(frozen=True, slots=True)

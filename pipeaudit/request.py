@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,16 @@ class Request:
     name: str = ""
     physical: bool = True
     impact: tuple[str, ...] = ()
+
+    def alone(self, paths: Iterable[str]) -> frozenset[str] | None:
+        """Of a tree's files those that are looked at by themselves; None where the whole tree is needed.
+
+        Rules that need one file only, asked for findings in some files, need those and what they import.
+        """
+        if not self.file_rules_only or self.only is None or "/" in self.only or self.touched or self.checklist:
+            return None
+        folders = tuple(path for path in self.only if path.endswith("/"))
+        return frozenset(path for path in paths if path in self.only or path.startswith(folders))
 
     def find(self) -> Discovery:
         """The files of the tree that are ours to look at; files that the call names always are, unless it says so."""

@@ -71,6 +71,8 @@ def run(request: Request, renderers: Mapping[str, str], presentation: Presentati
         request = replace(request, physical=False)
     found = request.find()
     tree = Tree(request.root, found.files, request.config.limits)
+    if request.alone(tree.paths) is not None:  # to find what is known of the whole tree would cost more than this
+        return _made(request, found, tree, None, renderers, presentation)
     store = _cache(request)
     memory_key = cache.key("digests", __version__)
     tree.remember(store.get(memory_key))
@@ -79,18 +81,30 @@ def run(request: Request, renderers: Mapping[str, str], presentation: Presentati
     if known is not None:
         store.close()
         return replace(known, found=found)
+    outcome = _made(request, found, tree, store, renderers, presentation)
+    if not outcome.failures:
+        record = {"reports": outcome.reports, "status": outcome.status}
+        store.put(key, json.dumps(record).encode("utf-8", "surrogatepass"))
+        store.put(memory_key, tree.memory(time.time_ns()))
+        store.save()
+    return outcome
+
+
+def _made(
+    request: Request,
+    found: Discovery,
+    tree: Tree,
+    store: cache.Cache | None,
+    renderers: Mapping[str, str],
+    presentation: Presentation,
+) -> Outcome:
     gc.set_threshold(*_RARE_COLLECTIONS)
     from pipeaudit import engine
 
     finished, failures = engine.audit(request, found, tree, store)
     reports = {name: _render(place, finished, presentation) for name, place in renderers.items()}
     status = presentation.gate.status(finished.findings, len(finished.problems))
-    outcome = Outcome(reports, status, failures, found)
-    if not failures:
-        store.put(key, json.dumps({"reports": reports, "status": status}).encode("utf-8", "surrogatepass"))
-        store.put(memory_key, tree.memory(time.time_ns()))
-        store.save()
-    return outcome
+    return Outcome(reports, status, failures, found)
 
 
 def listing(request: Request) -> str:

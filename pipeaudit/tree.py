@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from copy import copy
 from pathlib import Path
 
 from pipeaudit.discover import FileProblem, SourceFile, read_bytes
@@ -42,6 +43,14 @@ class Tree:
 
     def __contains__(self, path: str) -> bool:
         return path in self.files
+
+    def part(self, paths: Collection[str]) -> Tree:
+        """Some of the files, with what has been read of them."""
+        part = copy(self)
+        part.files = {path: file for path, file in self.files.items() if path in paths}
+        part.paths = tuple(part.files)
+        part._unread = {path: why for path, why in self._unread.items() if path in part.files}
+        return part
 
     def data(self, path: str) -> bytes:
         known = self._data.get(path)
