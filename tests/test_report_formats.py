@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,7 +19,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from pipeaudit.model.audit import Audit, Source
 from pipeaudit.model.finding import Confidence, Finding, Match, Problem, Related, Severity
 from pipeaudit.model.location import Location
-from pipeaudit.report import github, gitlab, html, markdown, sarif, terminal
+from pipeaudit.report import github, gitlab, html, markdown, priorities, sarif, terminal, view
 from pipeaudit.report import json as documents
 from pipeaudit.report.linehash import line_hashes
 from tests import churn
@@ -213,3 +214,17 @@ def test_a_place_in_a_file_that_is_not_at_hand_is_shown_without_code() -> None:
     assert "gone.py:7" in terminal.check(
         Audit(churn.audit().identification, findings=(finding,), sources={"b": Source("")})
     )
+
+
+def test_first_page_tells_what_to_do_first(audit: Audit) -> None:
+    """What stands in red, then the other errors, a rule once; then unmet controls of the weakest group."""
+    [first] = re.findall(r'<h2 id="first-title".*?</section>', html.render(audit), re.DOTALL)
+    rules = ["PA905", "PA201", "PA203", "PA220"]
+    assert re.findall(r'href="#(?:control-)?([A-Z]+-?\d+)', first) == [*rules, "MON-1", "MON-2", "MON-3", "ANT-5"]
+
+
+def test_without_errors_warnings_come_first_and_notes_never(audit: Audit) -> None:
+    milder = tuple(found for found in audit.findings if found.severity is not Severity.ERROR)
+    shown = view.findings(audit, milder)
+    listed = {repair.finding.severity for repair in priorities.repairs(shown, ())}
+    assert (len({found.severity for found in shown}), listed) == (2, {"warning"})
