@@ -10,7 +10,7 @@ import click
 
 from pipeaudit import __version__
 from pipeaudit.cli.auditing import audit, check, graph, verify
-from pipeaudit.cli.explaining import explain, rules
+from pipeaudit.cli.explaining import explain, explain_flow, rules
 from pipeaudit.cli.setting_up import completions, init, schema
 from pipeaudit.gate import PASSED, WRONG_CALL
 
@@ -52,5 +52,5 @@ def cli() -> None:
     """Audits machine-learning repositories without running them."""
 
 
-for command in (check, audit, graph, verify, rules, explain, init, completions, schema):
+for command in (check, audit, graph, verify, rules, explain, explain_flow, init, completions, schema):
     cli.add_command(command)

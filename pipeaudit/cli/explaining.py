@@ -1,4 +1,4 @@
-"""Commands that tell of the rules: rules and explain."""
+"""Commands that tell of the rules and of what was seen: rules, explain and explain-flow."""
 
 from __future__ import annotations
 
@@ -45,6 +45,30 @@ def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
     if found is None:
         raise UserError(f"there is no rule {code!r}{selection.book.nearest(code)}")
     show({"text": pages.page, "json": pages.record, "markdown": pages.markdown_page}[format_](found))
+    return PASSED
+
+
+@click.command("explain-flow")
+@click.argument("place", metavar="PLACE")
+@click.option("--name", metavar="VARIABLE", default="", help="Tell of this variable, named on the line or not.")
+@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option("--config", type=click.Path(path_type=Path), help="Read the settings from this file only.")
+@click.option("--isolated", is_flag=True, help="Read no configuration file.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set one setting, as in TOML.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
+def explain_flow(place: str, name: str, format_: str, debug: bool, **options: Any) -> int:
+    """Tell how the values on a line came to be.
+
+    Whose rows they hold, which split made them, what was learned into them on which rows, and which model,
+    predictions and figures they belong to. PLACE is FILE:LINE, for a notebook FILE:CELL:LINE; cells are counted from 1,
+    as in the reports.
+    """
+    from pipeaudit import tracing
+    from pipeaudit.deliver import show
+    from pipeaudit.report import story
+
+    found = tracing.traced(place, name, options["settings"], options["config"], isolated=options["isolated"])
+    show({"text": story.text, "json": story.json}[format_](found.at, found.text, found.stories, found.problems))
     return PASSED
 
 

@@ -47,7 +47,7 @@ def completions(shell: str) -> int:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(("findings", "graph", "impact", "audit", "config")))
+@click.argument("name", type=click.Choice(("findings", "graph", "impact", "flow", "audit", "config")))
 def schema(name: str) -> int:
     """Print the JSON Schema of a machine format or of the configuration."""
     import json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pipeaudit.model.audit import Audit, GroupScore, Impact, Reading, Source
 from pipeaudit.model.control import Control, Evidence
@@ -13,10 +14,14 @@ from pipeaudit.model.pipeline import Node
 from pipeaudit.report import text
 from pipeaudit.report.frame import region
 
+if TYPE_CHECKING:
+    from pipeaudit.flow.story import Story
+
 FINDINGS_SCHEMA = "pipeaudit/findings/1"
 GRAPH_SCHEMA = "pipeaudit/graph/1"
 AUDIT_SCHEMA = "pipeaudit/audit/1"
 IMPACT_SCHEMA = "pipeaudit/impact/1"
+FLOW_SCHEMA = "pipeaudit/flow/1"
 
 
 def findings(audit: Audit) -> str:
@@ -75,6 +80,33 @@ def impact(audit: Audit, found: Impact) -> str:
             for one in found.artifacts
         ],
         errors=[_problem(problem) for problem in audit.problems],
+    )
+
+
+def flow(at: Location, line: str, stories: Iterable[Story], problems: Iterable[Problem]) -> str:
+    """How the values on a line came to be."""
+    return _document(
+        FLOW_SCHEMA,
+        {**_place(at), "text": line},
+        values=[
+            {
+                "name": _message(story.name),
+                "program": _path(story.program),
+                "caller": None if story.caller is None else _place(story.caller),
+                "types": list(story.types),
+                "steps": [
+                    {
+                        "about": step.about,
+                        "message": _message(step.message),
+                        "certain": step.certain,
+                        "at": None if step.at is None else _place(step.at),
+                    }
+                    for step in story.steps
+                ],
+            }
+            for story in stories
+        ],
+        errors=[_problem(problem) for problem in problems],
     )
 
 
