@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeaudit.model.location import Location
-from pipeaudit.pyeval import builtins
+from pipeaudit.pyeval import builtins, methods
+from pipeaudit.pyeval.bounds import MAX_CALL_DEPTH
 from pipeaudit.pyeval.files import PythonFile
 from pipeaudit.pyeval.frames import Frame
 from pipeaudit.pyeval.values import (
@@ -24,14 +25,11 @@ from pipeaudit.pyeval.values import (
     Unknown,
     Value,
     choose,
-    flat,
     unknown,
 )
 
 if TYPE_CHECKING:
     from pipeaudit.pyeval.evaluator import Evaluator
-
-MAX_CALL_DEPTH = 24
 
 
 @dataclass(eq=False, slots=True)
@@ -87,7 +85,7 @@ def call(evaluator: Evaluator, made: Call) -> Value:
         if isinstance(function, Class):
             return _construct(evaluator, function, made)
         if isinstance(function, Method):
-            return builtins.method(function, made)
+            return methods.method(function, made)
         if isinstance(function, Partial):
             made.function = function.function
             made.args = [*function.args, *made.args]
@@ -220,21 +218,3 @@ def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         if not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             waiting.extend(ast.iter_child_nodes(current))
     return False
-
-
-def elements(value: Value) -> list[Value] | None:
-    """What iterating over a value gives; None where that is not known."""
-    if isinstance(value, str):
-        return list(value) if len(value) <= 4096 else None
-    if isinstance(value, range):
-        return list(value) if len(value) <= 4096 else None
-    if isinstance(value, list | tuple | set | frozenset):
-        return list(value)
-    if isinstance(value, dict):
-        return list(value)
-    if isinstance(value, Model):
-        return value.elements()
-    if isinstance(value, Choice):
-        found = [elements(option) for option in value.options]
-        return flat([part for part in found if part is not None]) if all(part is not None for part in found) else None
-    return None

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from posixpath import dirname
 
 from pipeaudit.model.location import Location
-from pipeaudit.pyeval import calls, expressions, statements
+from pipeaudit.pyeval import calls, expressions, imports, statements
+from pipeaudit.pyeval.bounds import MAX_DEPTH, MAX_STEPS
 from pipeaudit.pyeval.files import ModuleIndex, PythonFile
-from pipeaudit.pyeval.frames import Frame
+from pipeaudit.pyeval.frames import Flow, Frame
 from pipeaudit.pyeval.values import (
     NOT_KNOWN,
     Bound,
@@ -24,10 +25,6 @@ from pipeaudit.pyeval.values import (
     choose,
     unknown,
 )
-
-MAX_STEPS = 500_000
-MAX_DEPTH = 150
-MAX_ITERATIONS = 256
 
 
 class Exhausted(Exception):
@@ -110,7 +107,7 @@ class Evaluator:
             return value
         if not value.is_known:
             value.is_known, value.value = True, Unknown(name=f"{value.module.name}.{value.name}")
-            value.value = self.force(statements.member(self, value.module, value.name))
+            value.value = self.force(imports.member(self, value.module, value.name))
         return value.value
 
     def global_value(self, frame: Frame, name: str) -> Value:
@@ -127,9 +124,9 @@ class Evaluator:
         finally:
             self.depth -= 1
 
-    def execute(self, body: Sequence[ast.stmt], frame: Frame) -> statements.Flow:
+    def execute(self, body: Sequence[ast.stmt], frame: Frame) -> Flow:
         if self.depth >= MAX_DEPTH:
-            return statements.Flow.ON
+            return Flow.ON
         self.depth += 1
         try:
             return statements.execute(self, body, frame)

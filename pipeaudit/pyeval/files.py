@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 
 from pipeaudit.model.location import Location
+from pipeaudit.pyeval.bounds import MAX_RUN_STEPS
 
 _SOURCE_FOLDERS = ("", "src", "lib", "python", "plugins", "include")
-
-
-MAX_RUN_STEPS = 6_000_000
 
 
 @dataclass(eq=False, slots=True)

@@ -1,8 +1,9 @@
-"""Names to values while code is evaluated."""
+"""Names to values while a block of code is evaluated, and how it ended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from pipeaudit.pyeval.files import PythonFile
 from pipeaudit.pyeval.values import NOT_KNOWN, Class, Value
@@ -50,3 +51,14 @@ class Frame:
             (frame or self.top).names[name] = value
         else:
             self.names[name] = value
+
+
+class Flow(Enum):
+    """How a block ended."""
+
+    ON = "on"
+    RETURN = "return"
+    RAISE = "raise"
+    BREAK = "break"
+    CONTINUE = "continue"
+    PERHAPS = "perhaps"  # one side of an unknown branch left the block

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from pipeaudit.pyeval.calls import elements
-from pipeaudit.pyeval.expressions import assign, operate, truth
-from pipeaudit.pyeval.frames import Frame
-from pipeaudit.pyeval.values import (
-    Class,
-    External,
-    Function,
-    Lazy,
-    Model,
-    Module,
-    Unknown,
-    Value,
-    choose,
-    unknown,
-)
+from pipeaudit.pyeval.bounds import MAX_ITERATIONS
+from pipeaudit.pyeval.expressions import assign
+from pipeaudit.pyeval.frames import Flow, Frame
+from pipeaudit.pyeval.imports import import_modules, import_names
+from pipeaudit.pyeval.operators import operate, truth
+from pipeaudit.pyeval.values import Class, External, Function, Model, Unknown, Value, choose, elements, unknown
 
 if TYPE_CHECKING:
     from pipeaudit.pyeval.evaluator import Evaluator
-
-
-class Flow(Enum):
-    """How a block ended."""
-
-    ON = "on"
-    RETURN = "return"
-    RAISE = "raise"
-    BREAK = "break"
-    CONTINUE = "continue"
-    PERHAPS = "perhaps"  # one side of an unknown branch left the block
 
 
 def execute(evaluator: Evaluator, body: Sequence[ast.stmt], frame: Frame) -> Flow:
@@ -137,8 +116,6 @@ def _join(sides: list[dict[str, Value]]) -> dict[str, Value]:
 
 
 def _for(evaluator: Evaluator, node: ast.For | ast.AsyncFor, frame: Frame) -> Flow:
-    from pipeaudit.pyeval.evaluator import MAX_ITERATIONS
-
     iterable = evaluator.evaluate(node.iter, frame)
     items = elements(iterable)
     if items is None or len(items) > MAX_ITERATIONS:
@@ -157,8 +134,6 @@ def _for(evaluator: Evaluator, node: ast.For | ast.AsyncFor, frame: Frame) -> Fl
 
 
 def _while(evaluator: Evaluator, node: ast.While, frame: Frame) -> Flow:
-    from pipeaudit.pyeval.evaluator import MAX_ITERATIONS
-
     for _ in range(MAX_ITERATIONS):
         condition = truth(evaluator.evaluate(node.test, frame))
         if condition is False:
@@ -299,58 +274,6 @@ def _return(evaluator: Evaluator, node: ast.Return, frame: Frame) -> Flow:
     return Flow.RETURN
 
 
-def _import(evaluator: Evaluator, node: ast.Import, frame: Frame) -> Flow:
-    for alias in node.names:
-        top = alias.name.partition(".")[0]
-        target = alias.name if alias.asname else top
-        path = None if top in evaluator.library.packages else evaluator.modules.find(target, frame.file.path)
-        frame.store(alias.asname or top, External(target) if path is None else evaluator.module(path, target))
-    return Flow.ON
-
-
-def _import_from(evaluator: Evaluator, node: ast.ImportFrom, frame: Frame) -> Flow:
-    dotted = node.module or ""
-    if node.level:
-        path = evaluator.modules.relative(dotted, node.level, frame.file.path)
-    elif dotted.partition(".")[0] in evaluator.library.packages:
-        path = None
-    else:
-        path = evaluator.modules.find(dotted, frame.file.path)
-    for alias in node.names:
-        if alias.name == "*":
-            _import_all(evaluator, path, dotted, frame)
-        elif path is None:
-            frame.store(alias.asname or alias.name, External(f"{dotted}.{alias.name}"))
-        else:
-            lazy = Lazy(evaluator.module(path, dotted), alias.name, frame.file.path)
-            frame.store(alias.asname or alias.name, lazy)
-    return Flow.ON
-
-
-def member(evaluator: Evaluator, module: Module, name: str) -> Value:
-    """A name of a module of the repository: what it defines, else its submodule."""
-    frame = evaluator.run(module.path) if module.path else None
-    if frame is not None and name in frame.names:
-        return evaluator.force(frame.names[name])
-    if module.folder or frame is None:
-        path = evaluator.modules.child(module.folder, name)
-        if path is not None:
-            return evaluator.module(path, f"{module.name}.{name}")
-    if frame is not None and frame.stars:
-        return External(f"{frame.stars[-1]}.{name}")
-    return External(f"{module.name}.{name}") if frame is None else Unknown(name=f"{module.name}.{name}")
-
-
-def _import_all(evaluator: Evaluator, path: str | None, dotted: str, frame: Frame) -> None:
-    if path is None:
-        frame.stars.append(dotted)
-        return
-    found = evaluator.run(path) if path.endswith(".py") else None
-    if found is not None and found is not frame:
-        frame.names.update({n: v for n, v in found.names.items() if not n.startswith("_")})
-        frame.stars.extend(found.stars)
-
-
 def _delete(evaluator: Evaluator, node: ast.Delete, frame: Frame) -> Flow:
     for target in node.targets:
         if isinstance(target, ast.Name):
@@ -389,8 +312,8 @@ _STATEMENTS: dict[type, Callable[..., Flow]] = {
     ast.Raise: lambda evaluator, node, frame: Flow.RAISE,
     ast.Break: lambda evaluator, node, frame: Flow.BREAK,
     ast.Continue: lambda evaluator, node, frame: Flow.CONTINUE,
-    ast.Import: _import,
-    ast.ImportFrom: _import_from,
+    ast.Import: import_modules,
+    ast.ImportFrom: import_names,
     ast.Delete: _delete,
     ast.Global: _global,
     ast.Nonlocal: _nonlocal,

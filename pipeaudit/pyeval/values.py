@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from pipeaudit.pyeval.bounds import MAX_CARRIED, MAX_LENGTH, MAX_OPTIONS
+
 if TYPE_CHECKING:
     from pipeaudit.pyeval.calls import Call
     from pipeaudit.pyeval.evaluator import Evaluator
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
 Value: TypeAlias = Any
 CONSTANTS: Final = (type(None), bool, int, float, complex, str, bytes, PurePosixPath, range, type(Ellipsis))
-MAX_CARRIED: Final = 512
-MAX_OPTIONS: Final = 8
 
 
 class _NotKnown:
@@ -286,6 +286,24 @@ def flat(value: Value) -> list[Value]:
         else:
             leaves.append(current)
     return leaves
+
+
+def elements(value: Value) -> list[Value] | None:
+    """What iterating over a value gives; None where that is not known."""
+    if isinstance(value, str):
+        return list(value) if len(value) <= MAX_LENGTH else None
+    if isinstance(value, range):
+        return list(value) if len(value) <= MAX_LENGTH else None
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value)
+    if isinstance(value, Model):
+        return value.elements()
+    if isinstance(value, Choice):
+        found = [elements(option) for option in value.options]
+        return flat([part for part in found if part is not None]) if all(part is not None for part in found) else None
+    return None
 
 
 def is_known(value: Value) -> bool:

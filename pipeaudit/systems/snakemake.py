@@ -10,7 +10,7 @@ from posixpath import dirname
 from pipeaudit.limits import DEFAULT
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Program
-from pipeaudit.pyeval.calls import Call, elements
+from pipeaudit.pyeval.calls import Call
 from pipeaudit.pyeval.evaluator import Evaluator, Library
 from pipeaudit.pyeval.files import PythonFile
 from pipeaudit.pyeval.frames import Frame
@@ -24,6 +24,7 @@ from pipeaudit.pyeval.values import (
     Unknown,
     Value,
     carried,
+    elements,
     flat,
     strings,
     text_of,
