@@ -27,6 +27,7 @@ _MODULES = (
     "release",
     "serving",
     "sharing",
+    "splits",
     "team",
     "tests",
     "training",
