@@ -95,6 +95,11 @@ def physical_region(sources: Mapping[str, Source], at: Location) -> Region:
     return Region(line, column, end_line, max(end, column + 1) if end_line == line else end)
 
 
+def file_line(sources: Mapping[str, Source], at: Location) -> int:
+    """The line in the file itself, of a notebook too where its form is known."""
+    return at.line if at.cell is None else physical_region(sources, at).line
+
+
 def frame(sources: Mapping[str, Source], at: Location, context: int = 2) -> list[FrameLine]:
     """The flagged lines with some around them; a long statement is cut after its first lines."""
     lines = text_lines(sources, at)

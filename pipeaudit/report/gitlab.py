@@ -43,8 +43,9 @@ def _entry(audit: Audit, finding: Finding, security: set[str]) -> dict[str, obje
     at = links.anchored(audit, finding.at)
     cell = f"cell {at.cell + 1}, line {at.line}: " if at.cell is not None else ""
     severity = _SEVERITIES[finding.severity.value]
+    fix = f". Fix: {finding.match.fix}" if finding.match.fix else ""
     return _record(
-        f"{finding.rule} {finding.name}: {cell}{finding.match.message}",
+        f"{finding.rule} {finding.name}: {cell}{finding.match.message}{fix}",
         finding.name,
         finding.fingerprint,
         "critical" if severity == "major" and finding.rule in security else severity,

@@ -11,7 +11,7 @@ from pipeaudit.model.control import Control, Status
 from pipeaudit.model.finding import Finding
 from pipeaudit.model.location import Location
 from pipeaudit.report import links, text, verdict
-from pipeaudit.report.frame import code_line, frame, place, short_place
+from pipeaudit.report.frame import code_line, file_line, frame, place, short_place
 from pipeaudit.report.prose import prose
 
 _LARGEST = 900_000  # a step summary over 1 MiB is refused as a whole
@@ -23,7 +23,9 @@ _CUT = "\n*The rest is left out here: the document would be too large. The HTML 
 
 def check(audit: Audit) -> str:
     """Problems, findings and a summary line."""
-    return _joined((_heading(1, "pipeaudit check"), _summary(audit), *_problems(audit), *_findings(audit)))
+    manifest = audit.identification.manifest
+    digest = (f"Manifest of the files read: {_code(manifest)}\n",) if manifest else ()
+    return _joined((_heading(1, "pipeaudit check"), _summary(audit), *_problems(audit), *_findings(audit), *digest))
 
 
 def audit(finished: Audit) -> str:
@@ -146,7 +148,7 @@ def _finding(audit: Audit, finding: Finding) -> str:
         fence = "`" * max(3, 1 + max((len(run) for run in _RUN.findall(code)), default=0))
         parts.append(f"\n{fence}text\n{code}\n{fence}\n")
     if finding.match.related:
-        parts.append("\n")
+        parts.append("\nHow it comes about:\n\n" if len(finding.match.related) > 1 else "\nSee also:\n\n")
     for number, step in enumerate(finding.match.related, 1):
         code = code_line(audit.sources, step.at)
         where = _plain(short_place(step.at, finding.at))
@@ -191,9 +193,7 @@ def _method(audit: Audit) -> Iterator[str]:
 def _summary(audit: Audit) -> str:
     found = verdict.by_severity(audit.findings)
     suppressed = f"; {len(audit.suppressed)} suppressed" if audit.suppressed else ""
-    manifest = audit.identification.manifest
-    digest = f" Manifest of the files read: {_code(manifest)}." if manifest else ""
-    return f"**{_plain(found[:1].upper() + found[1:] + suppressed)}.** {_plain(verdict.inputs(audit))}{digest}\n"
+    return f"**{_plain(found[:1].upper() + found[1:] + suppressed)}.** {_plain(verdict.inputs(audit))}\n"
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -223,7 +223,7 @@ def _rule(finding: Finding) -> str:
 
 def _at(audit: Audit, at: Location, *, cell: bool = False) -> str:
     shown = _code(place(at), cell=cell)
-    link = links.source(audit, at)
+    link = links.source(audit, at, file_line(audit.sources, at))
     return f"[{shown}]({link.replace('(', '%28').replace(')', '%29')})" if link else shown
 
 

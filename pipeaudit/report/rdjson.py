@@ -40,11 +40,12 @@ def _finding(audit: Audit, finding: Finding, page: str) -> dict[str, Any]:
     at = links.anchored(audit, finding.at)
     where = physical_region(audit.sources, at)
     cell = f"cell {at.cell + 1}, line {at.line}: " if at.cell is not None else ""
+    fix = f"\nFix: {finding.match.fix}" if finding.match.fix else ""
     lines = text_lines(audit.sources, Location(at.path))
     start = {"line": where.line, "column": _bytes(lines, where.line, where.column)}
     end = {"line": where.end_line, "column": _bytes(lines, where.end_line, where.end_column)}
     return {
-        "message": text.cut(text.unicode_form(f"{cell}{finding.match.message}"), text.MESSAGE_LIMIT),
+        "message": text.cut(text.unicode_form(f"{cell}{finding.match.message}{fix}"), 2 * text.MESSAGE_LIMIT),
         "location": {"path": _path(audit, at.path), "range": {"start": start, "end": end}},
         "severity": _SEVERITIES[finding.severity.value],
         "code": {"value": finding.rule, "url": page},

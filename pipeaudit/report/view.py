@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pipeaudit.model.audit import Audit, GroupScore, RuleInfo, Source
+from pipeaudit.model.audit import Audit, GroupScore, RuleInfo
 from pipeaudit.model.control import Control, Evidence, Status
 from pipeaudit.model.finding import Finding, Severity
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Edge
 from pipeaudit.report import links, text, verdict
-from pipeaudit.report.frame import FrameLine, code_line, frame, place
+from pipeaudit.report.frame import FrameLine, code_line, file_line, frame, place
 from pipeaudit.report.prose import Part, prose
 
 MOST_FRAMES = 400
@@ -228,7 +228,7 @@ def _by_rule(found: Iterable[FindingView]) -> tuple[RuleCount, ...]:
 
 
 def where(audit: Audit, at: Location) -> Place:
-    return Place(place(at), links.source(audit, at, _physical_line(audit.sources, at)))
+    return Place(place(at), links.source(audit, at, file_line(audit.sources, at)))
 
 
 def severities(shown: Iterable[Finding]) -> list[tuple[str, int]]:
@@ -326,11 +326,3 @@ def _ends(edges: Iterable[Edge], kind: str, names: Mapping[str, str]) -> dict[st
             stage, other = (edge.source, edge.target) if kind == "writes" else (edge.target, edge.source)
             ends.setdefault(stage, []).append(text.path(names.get(other, other)))
     return {stage: tuple(sorted(set(found))) for stage, found in ends.items()}
-
-
-def _physical_line(sources: Mapping[str, Source], at: Location) -> int | None:
-    source = sources.get(at.path)
-    if at.cell is None or source is None or at.cell >= len(source.cells):
-        return None
-    physical = source.cells[at.cell].physical
-    return physical[min(at.line, len(physical)) - 1][0] if physical else None

@@ -41,7 +41,8 @@ def call_without_timeout(events: Events) -> Iterator[Match]:
         if isinstance(name, str):
             yield Match(
                 event.at,
-                f"`{event.short}` has no `{name}`" + (", on the way of a request" if event.id in served else ""),
+                f"`{event.short}` has no `{name}`: it may wait for ever"
+                + (", and with it the request that it serves" if event.id in served else ""),
                 fix=f"Pass {name}=.",
                 symbol=event.function,
                 edit=Rewrite(
