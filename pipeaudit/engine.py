@@ -209,6 +209,7 @@ def _judged(
         statement=texts.statement,
         cell_name=texts.cell_name,
         reports=lambda path: not texts.is_generated(path),
+        twin=texts.notebook_of,
     )
     scopes = (Scope.FILE,) if request.file_rules_only else (Scope.FILE, Scope.PROJECT)
     findings, failures = rulebook.run(selection, project, places, scopes, clock)

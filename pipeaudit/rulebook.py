@@ -207,13 +207,15 @@ class Places:
     """What a finding takes from the place it points at: the stage there, and the text that stands there.
 
     `statement` gives the source text from line to end line; `cell_name` the nbformat id of a notebook's cell, or its
-    ordinal; `reports` tells whether findings may point into a file (generated and vendored code gets none).
+    ordinal; `reports` tells whether findings may point into a file (generated and vendored code gets none); `twin` is
+    the notebook that a script is kept alike with, "" for others: what both hold is told of the notebook.
     """
 
     stage: Callable[[Location], StageKind]
     statement: Callable[[Location], str]
     cell_name: Callable[[Location], str]
     reports: Callable[[str], bool]
+    twin: Callable[[str], str] = lambda path: ""
 
 
 def run(
@@ -235,7 +237,7 @@ def run(
             if selection.wants(rule, match.kind) and places.reports(match.at.path)
         ]
     )
-    return _findings(selection, found, places), failures
+    return _findings(selection, _without_twins(found, places), places), failures
 
 
 def _matches(rule: Rule, project: Project, failures: list[RuleFailure | TimeUp], clock: Clock) -> list[Match]:
@@ -268,6 +270,22 @@ def _one_for_each_place(matches: Iterable[tuple[Rule, Match]]) -> list[tuple[Rul
         (rule, match)
         for (_, _, at), (rule, match) in best.items()
         if not any((other, at) in taken for other in rule.yields_to)
+    ]
+
+
+def _without_twins(found: list[tuple[Rule, Match]], places: Places) -> list[tuple[Rule, Match]]:
+    """One finding where a notebook and its script hold the same statement."""
+
+    def key(rule: Rule, match: Match, path: str) -> tuple[str, str | None, str, str]:
+        return rule.id, match.kind, path, " ".join(places.statement(match.at).split())
+
+    twins = {path: places.twin(path) for path in {match.at.path for _, match in found}}
+    notebooks = set(twins.values())
+    told = {key(rule, match, match.at.path) for rule, match in found if match.at.path in notebooks}
+    return [
+        (rule, match)
+        for rule, match in found
+        if not twins[match.at.path] or key(rule, match, twins[match.at.path]) not in told
     ]
 
 

@@ -10,6 +10,7 @@ from pipeaudit.model.location import Location
 from pipeaudit.read import notebook
 from pipeaudit.read.cell_lines import cell_lines
 from pipeaudit.read.error import ReadError
+from pipeaudit.read.exported import is_exported
 from pipeaudit.tree import Tree, is_opaque
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -56,6 +57,13 @@ class Texts:
             return decoded(self.tree.data(path))
         except ReadError:
             return ""
+
+    def notebook_of(self, path: str) -> str:
+        """The notebook beside a script that is kept alike with it; "" where there is none."""
+        twin = f"{path.removesuffix('.py')}.ipynb"
+        if not path.endswith(".py") or twin not in self.tree or path not in self.tree:
+            return ""
+        return twin if is_exported(self.tree.data(path)) else ""
 
     def cells(self, path: str) -> tuple[notebook.Cell, ...]:
         if path not in self._cells:

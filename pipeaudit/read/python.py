@@ -29,7 +29,6 @@ Expressions                                   Statements
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable
@@ -39,6 +38,7 @@ from typing import Any
 from pipeaudit.read import depth
 from pipeaudit.read.columns import in_characters
 from pipeaudit.read.error import ReadError
+from pipeaudit.read.exported import CELL_MARK
 
 Expression = tuple[Any, ...]
 Statement = tuple[Any, ...]
@@ -139,12 +139,13 @@ def read(path: str, data: bytes) -> PythonFacts:
     return PythonFacts(path, tuple(Block(block(part)) for part in _cells(body, data)))
 
 
-_CELL_MARK = re.compile(rb"^(?:# In ?\[[ \d]*\]|# ?%%|# COMMAND -{3,})", re.MULTILINE)
-
-
 def _cells(body: list[ast.stmt], data: bytes) -> list[list[ast.stmt]]:
-    """The statements between the cell marks of an exported notebook; one part where a file has none."""
-    marks = [data.count(b"\n", 0, found.start()) + 1 for found in _CELL_MARK.finditer(data)]
+    """The statements of each cell of an exported notebook or a marimo one; one part where a file has none."""
+    if b"marimo.App(" in data:
+        from pipeaudit.read import marimo
+
+        return [part for part in marimo.cells(body) if part]
+    marks = [data.count(b"\n", 0, found.start()) + 1 for found in CELL_MARK.finditer(data)]
     if not marks:
         return [body]
     parts: list[list[ast.stmt]] = [[] for _ in range(len(marks) + 1)]

@@ -1,0 +1,13 @@
+"""Scripts that are notebooks in other clothes: with the cell marks of an export, or jupytext's header."""
+
+from __future__ import annotations
+
+import re
+
+CELL_MARK = re.compile(rb"^(?:# In ?\[[ \d]*\]|# ?%%|# COMMAND -{3,})", re.MULTILINE)
+_HEADER = re.compile(rb"\A(?:#[^\n]*\n)*?#\s+jupytext:", re.MULTILINE)
+_LONGEST_HEADER = 2_000
+
+
+def is_exported(data: bytes) -> bool:
+    return CELL_MARK.search(data) is not None or _HEADER.match(data[:_LONGEST_HEADER]) is not None
