@@ -28,15 +28,8 @@ if TYPE_CHECKING:
 _RARE_COLLECTIONS = (5_000_000, 50, 100)
 
 
-_IN_CELLS = (
-    "json.",
-    "terminal.",
-    "rules.",
-    "graph.",
-    "impact.",
-    "csv.",
-    "markdown.",
-)  # formats that name cells, not lines of the file
+# formats that name cells of notebooks, and never a line of their files
+_IN_CELLS = ("json.", "terminal.", "rules.", "graph.", "impact.", "csv.")
 
 
 @dataclass(frozen=True, slots=True)
