@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeaudit.model.audit import Audit, RuleInfo
 from pipeaudit.report.links import rule_page
+from pipeaudit.report.text import counted
 
 _EXAMPLE = re.compile(r"^(Bad|Good)(?:, in ([^:\n]+))?:$")
 
@@ -18,24 +19,25 @@ _NARROWEST, _WIDEST = 40, 100
 
 
 def table(rules: Sequence[RuleInfo]) -> str:
-    """One rule a line, in columns."""
-    rows = [("CODE", "NAME", "STAGE", "SEVERITY", "UP TO", "TIER", "FIX", "CONTROLS")]
+    """One rule a line, in columns that fit a narrow terminal; a rule's page has the rest."""
+    rows = [("CODE", "NAME", "SEVERITY", "UP TO", "TIER", "FIX")]
     rows += [
         (
             r.id,
             r.name,
-            r.stage,
             r.severity.value,
             r.ceiling.value,
-            r.tier,
+            r.tier.removeprefix("pack:"),
             "unsafe" if r.unsafe_fix else "yes" if r.fixable else "",
-            " ".join(r.controls),
         )
         for r in rules
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(lines) + f"\n{len(rules)} rules\n"
+    more = (
+        "Tiers other than core and default are packs, which --packs turns on.\nOne rule's page: pipeaudit explain CODE"
+    )
+    return "\n".join(lines) + f"\n\n{counted(len(rules), 'rule')}. {more}\n"
 
 
 def record(rule: RuleInfo) -> str:
