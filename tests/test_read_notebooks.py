@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from pipeaudit.read.cell_lines import cell_lines
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.magics import CleanCell, Magic, clean
 from pipeaudit.read.notebook import Notebook, parse
-from pipeaudit.read.script import script_cells
 
 
 def notebook(*cells: object, **fields: object) -> bytes:
@@ -190,52 +188,3 @@ def test_each_line_of_a_cell_is_found_in_the_file(cells: list[tuple[str, bool]],
     for cell, places in zip(read(text.encode()).cells, cell_lines(text.encode()), strict=True):
         for source_line, (line, column) in zip(cell.lines, places, strict=False):
             assert lines[line - 1][column - 1 :].startswith(json.dumps(source_line, ensure_ascii=False)[1:-1])
-
-
-PERCENT = """\
-# ---
-# jupyter: {}
-# ---
-# %% [markdown] Intro
-# Some *prose*.
-# %% Load
-x = 1
-# !pip install x
-# %time f()
-"""
-DATABRICKS = """\
-# Databricks notebook source
-# MAGIC %md
-# MAGIC # Title
-# COMMAND ----------
-# MAGIC %pip install x
-
-# COMMAND ----------
-x = 1
-"""
-MARIMO = "import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    x = 1\n@app.cell\ndef _():\n    return\n"
-EXPORTED = "#!/usr/bin/env python\n# In[1]:\nx = 1\n# In[ ]:\ny = 2\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "form", "cells"),
-    [
-        (PERCENT, "percent", [("code", 1, 3), ("markdown", 4, 5), ("code", 6, 10)]),
-        (DATABRICKS, "databricks", [("markdown", 1, 3), ("code", 4, 6), ("code", 7, 9)]),
-        (MARIMO, "marimo", [("code", 3, 5), ("code", 6, 9)]),
-        (EXPORTED, "exported", [("code", 1, 1), ("code", 2, 3), ("code", 4, 6)]),
-        ("x = 1  # %% no cell\n", "", []),
-    ],
-)
-def test_scripts_that_are_notebooks_have_cells(text: str, form: str, cells: list[tuple[str, int, int]]) -> None:
-    found = script_cells(text.encode())
-    assert (found.form, [(cell.kind, cell.line, cell.end_line) for cell in found.cells]) == (form, cells)
-
-
-def test_scripts_hide_prose_and_magics_in_comments() -> None:
-    _, prose, load = script_cells(PERCENT.encode()).cells
-    assert (prose.title, prose.text) == ("Intro", "Some *prose*.")
-    assert (load.title, load.magics, load.shell) == ("Load", (Magic(9, "time", "f()"),), ((8, "pip install x"),))
-    title, pip, _ = script_cells(DATABRICKS.encode()).cells
-    assert (title.text, pip.magics) == ("# Title", (Magic(5, "pip", "install x"),))
-    assert dedent(title.text) == title.text
