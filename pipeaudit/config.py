@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from pipeaudit.discover import FileProblem, read_bytes
 from pipeaudit.limits import DEFAULT, Limits
@@ -24,7 +23,6 @@ _PROFILES = ("full", "training", "service", "study", "library", "platform", "non
 _SEVERITIES = ("error", "warning", "note")
 _GATES = ("core", "error", "warning", "note", "never")
 _CONFIDENCES = ("high", "medium", "low")
-_EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
 class ConfigError(UserError):

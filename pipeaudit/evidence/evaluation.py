@@ -10,7 +10,7 @@ from pipeaudit.evidence.candidates import candidates
 from pipeaudit.evidence.conditions import conditions
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.evidence.places import is_test
-from pipeaudit.evidence.programs import in_code, path_of, predict_events, train_events
+from pipeaudit.evidence.programs import path_of, predict_events, train_events
 from pipeaudit.evidence.signal import signal
 from pipeaudit.flow.events import MISSING
 from pipeaudit.model.control import Evidence, Strength
@@ -319,8 +319,3 @@ def freshness_check(facts: Facts) -> Iterator[Evidence]:
                 for source in document.list("sources"):
                     if source.get("freshness"):
                         yield Evidence(source.key("freshness").at, "the source's freshness is checked")
-
-
-def tracks_in_code(facts: Facts) -> bool:
-    """Whether some script, not only notebooks, logs to a tracker."""
-    return any(in_code(event) for event in facts.calls.matching(facts.call_rules["metric-logged"]))

@@ -21,8 +21,6 @@ from pipeaudit.evidence.signal import signal
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
 
-_UNIQUE = re.compile(r"\{\}|\{[^}]*(?:id|time|date|version|run|uuid|hash)[^}]*\}|\$\{now|%Y", re.IGNORECASE)
-
 
 @signal("run-folders")
 def run_folders(facts: Facts) -> Iterator[Evidence]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _Made = TypeVar("_Made")
 _IMPORT = re.compile(r"^\s*(?:from\s+(\.*[\w.]*)\s+import\s+(\([^)]*\)|[^\n#]+)|import\s+([\w.]+))", re.MULTILINE)
 _RANK = {Strength.STRONG: 0, Strength.SUPPORTING: 1, Strength.WEAK: 2}
-_DOCUMENT_FOLDERS = ("docs/", "doc/", "wiki/", "adr/", "governance/", "compliance/", ".github/", "reports/")
 _VENDORED = ("node_modules/", "site-packages/", "third_party/", "vendor/", "vendored/", "external/")
 
 

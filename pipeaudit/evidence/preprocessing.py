@@ -16,18 +16,6 @@ from pipeaudit.model.pipeline import Node, StageKind
 
 _PREPARES = ("impute", "scale", "transform-features", "encode", "tokenize", "vision-transform", "text-cleaning")
 _CHECKS = re.compile(r"(?:^|[-_:/ .])(?:tests?|lint|format|check|validate|quality|build)(?:$|[-_: .])", re.IGNORECASE)
-_UNSTRUCTURED = (
-    "torchvision",
-    "PIL",
-    "cv2",
-    "albumentations",
-    "librosa",
-    "torchaudio",
-    "skimage",
-    "nltk",
-    "spacy",
-    "tokenizers",
-)
 
 
 @signal("no-categories", "scale-free-model")

@@ -13,7 +13,6 @@ from pipeaudit.evidence.programs import orchestrated, predict_events, services, 
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.pipeline import StageKind
 
-_JUDGES = ("metric", "evaluate", "cross-validation")
 _DEPLOYS = (
     "serving-endpoint",
     "serving-resource",

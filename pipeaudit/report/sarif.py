@@ -27,7 +27,6 @@ _MOST_NODES = 2_000
 _MOST_STEPS = 1_000
 _MOST_TAGS = 10
 _CONTEXT = 2
-_FALLBACK_RULE = "PA000"
 _MARKDOWN = re.compile(r"([\[\]\\])")
 
 Json = dict[str, Any]
