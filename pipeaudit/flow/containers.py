@@ -98,7 +98,7 @@ def _extend(machine: Interpreter, receiver: Value, arguments: Arguments, keyword
         receiver.adopt(value)
         receiver.constant = MISSING
         if receiver.elements is not None:
-            for inner in (value.elements or {}).values():
+            for inner in list((value.elements or {}).values()):  # a list may be extended by itself
                 if len(receiver.elements) < 64:
                     receiver.elements[len(receiver.elements)] = inner
     return const(None)
