@@ -41,6 +41,7 @@ from pipeaudit.link.configuration import ConfigRead, config_reads
 from pipeaudit.link.crossed import Crossed, crossed_fields
 from pipeaudit.link.distributions import ANALYTIC, KNOWN, brought_along
 from pipeaudit.link.exchange import Touch, read, same_file, written
+from pipeaudit.link.handed import FileLeak, leaks_through_files
 from pipeaudit.link.manifests import Workload, documents, services, workloads
 from pipeaudit.link.people import consents, identifiers, plain, protected, proxies
 from pipeaudit.link.switches import DeadBranch, dead_branches
@@ -80,6 +81,7 @@ __all__ = [
     "Event",
     "Events",
     "Evidence",
+    "FileLeak",
     "Handler",
     "Iterator",
     "KeptByTest",
@@ -132,6 +134,7 @@ __all__ = [
     "judged",
     "kept_by_test",
     "leaks",
+    "leaks_through_files",
     "least",
     "overlaps",
     "plain",
