@@ -69,6 +69,12 @@ def test_other_formats_have_comments_too(text: str, lines: list[int]) -> None:
     assert hidden(suppress.in_text("a.py", text)) == lines
 
 
+@pytest.mark.parametrize("path", ["findings.sarif", "audit.json", "CONTRIBUTING.md"])
+def test_a_document_that_shows_a_suppression_has_none(path: str) -> None:
+    assert suppress.in_text("pipeline.yaml", "x: 1  # pipeaudit: ignore[PA201] known\n")
+    assert suppress.in_text(path, "x: 1  # pipeaudit: ignore[PA201] known\n") == []
+
+
 def test_a_dated_suppression_needs_a_day_to_be_held_against() -> None:
     dated = suppress.in_python("a.py", "x = 1  # pipeaudit: ignore[PA201] known until=2027-01-31\n")
     assert hidden(dated, as_of="") == []

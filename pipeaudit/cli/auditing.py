@@ -99,7 +99,7 @@ def audit(root: Path, format_: str, **options: Any) -> int:
 @click.option("--impact", metavar="PATH", multiple=True, help="Tell what changes when this file changes.")
 @tree_options
 def graph(root: Path, format_: str | None, **options: Any) -> int:
-    """Draw the pipeline that is there, or tell what in it depends on a file."""
+    """Draw the pipeline, or tell what a change reaches."""
     formats = IMPACT_FORMATS if options["impact"] else GRAPH_FORMATS
     chosen = format_ or ("text" if options["impact"] else "json")
     if chosen not in formats:
@@ -113,7 +113,10 @@ def graph(root: Path, format_: str | None, **options: Any) -> int:
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("root", default=".", type=click.Path(path_type=Path))
 def verify(report: Path, root: Path) -> int:
-    """Tell whether a tree is still the one that a report of `audit --format json` speaks of."""
+    """Tell whether a tree is still that of a report.
+
+    The report is one of `audit --format json`.
+    """
     from pipeaudit import verify as verifying
     from pipeaudit.call import scope
     from pipeaudit.deliver import say, show

@@ -35,7 +35,7 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @click.option("--rules", "folders", type=click.Path(path_type=Path), multiple=True, help="A rule folder of your own.")
 @click.option("--format", "format_", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
 def explain(code: str, folders: tuple[Path, ...], format_: str) -> int:
-    """Explain a rule: what it finds, why it matters, how to mend it, what it does not see."""
+    """Explain a rule: what it finds, why, and how to mend it."""
     from pipeaudit.deliver import show
     from pipeaudit.model.error import UserError
     from pipeaudit.report import rules as pages

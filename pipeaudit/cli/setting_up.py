@@ -24,15 +24,18 @@ def init(root: Path) -> int:
         raise UserError(f"{found.origin} holds settings already")
     target = root / config.OWN_FILES[0]
     save(starter.TEXT, target, tracked=frozenset(), root=root, force=False)
-    say(f"{target}: written; every setting stands there with its default or an example")
-    say("Findings that are there already: pipeaudit check . --write-baseline pipeaudit-baseline.json")
+    say(f"{target}: written, with the default or an example of every setting")
+    say("To take what is found today as known:\n  pipeaudit check . --write-baseline pipeaudit-baseline.json")
     return PASSED
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completions(shell: str) -> int:
-    """Print the script that completes calls in a shell: `eval "$(pipeaudit completions bash)"`."""
+    """Print what completes calls in a shell.
+
+    In bash, for instance: eval "$(pipeaudit completions bash)"
+    """
     from click.shell_completion import get_completion_class
 
     from pipeaudit.deliver import show
@@ -49,7 +52,7 @@ def completions(shell: str) -> int:
 @click.command()
 @click.argument("name", type=click.Choice(("findings", "graph", "impact", "flow", "audit", "config")))
 def schema(name: str) -> int:
-    """Print the JSON Schema of a machine format or of the configuration."""
+    """Print the JSON Schema of a format or of the settings."""
     import json
 
     from pipeaudit import config, resources

@@ -75,7 +75,8 @@ def around(section: Section, offset: int) -> str:
     body = section.body
     start = max((found + len(stop) for stop in _STOPS if (found := body.rfind(stop, 0, offset)) >= 0), default=0)
     end = min((found for stop in _STOPS if (found := body.find(stop, offset)) > 0), default=len(body))
-    return " ".join(_MARKUP.sub(" ", body[start:end]).split())[:_WORDS_SHOWN]
+    words = " ".join(_MARKUP.sub(" ", body[start:end]).split())
+    return words if len(words) <= _WORDS_SHOWN else words[: _WORDS_SHOWN - 1].rpartition(" ")[0] + "…"
 
 
 def opening_words(section: Section) -> str:

@@ -99,7 +99,8 @@ def _images(project: Project) -> Iterator[tuple[Location, str]]:
     for path in project.repository.dockerfiles():
         file = project.repository.dockerfile(path)
         if file is not None and not is_test(path) and not is_example(path) and not _WORKSHOP.search(path):
-            yield from ((Location(path, stage.line), stage.image) for stage in file.stages if stage.base is None)
+            named = (stage for stage in file.stages if stage.base is None)
+            yield from ((Location(path, stage.line, end_line=stage.line), stage.image) for stage in named)
     for workload in project.workloads:
         if not workload.is_for_development:
             for container in workload.containers:
