@@ -5,14 +5,14 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from pipeaudit.graph import export, svg
-from pipeaudit.graph.graph import PipelineGraph
+from pipeaudit.graph.graph import PipelineGraph, components
 from pipeaudit.graph.layout import Box, layout
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, StageKind
 
 
-def graph(*edges: str, kinds: dict[str, StageKind] | None = None) -> PipelineGraph:
+def graph(*edges: str) -> PipelineGraph:
     """`a -> b` is an order, `a > f` writes a file, `f < b` reads it; names of one letter in capitals are files."""
     found: list[Edge] = []
     stages: dict[str, Node] = {}
@@ -23,8 +23,7 @@ def graph(*edges: str, kinds: dict[str, StageKind] | None = None) -> PipelineGra
             if name.isupper():
                 artifacts[f"artifact:{name}"] = ArtifactNode(f"artifact:{name}", name, ArtifactKind.DATASET)
             else:
-                kind = (kinds or {}).get(name, StageKind.OTHER)
-                stages[name] = Node(name, name, kind, "dvc", Location("dvc.yaml", len(stages) + 1))
+                stages[name] = Node(name, name, StageKind.OTHER, "dvc", Location("dvc.yaml", len(stages) + 1))
         ends = [f"artifact:{name}" if name.isupper() else name for name in (one, other)]
         found.append(Edge(ends[0], ends[1], {"->": "after", ">": "writes", "<": "reads"}[sign], Origin.DECLARED))
     return PipelineGraph(stages.values(), artifacts.values(), found)
@@ -42,20 +41,15 @@ def test_what_lies_upstream_goes_through_artifacts() -> None:
     assert names(made.order()) == "load other clean train serve"
 
 
-def test_cycles_are_found_once_each_with_their_stages() -> None:
-    made = graph("a -> b", "b -> c", "c -> a", "c -> d", "d > F", "F < d")
-    assert sorted(names(group) for group in made.cycles()) == ["a b c", "d"]
+def test_stages_that_wait_for_each_other_are_one_component() -> None:
+    made = graph("a -> b", "b -> c", "c -> a", "c -> d", "d > F", "F < d", "d -> e")
+    groups = components(made.nodes, lambda stage: [later.id for later in made.after(made.nodes[stage])])
+    assert [" ".join(sorted(group)) for group in groups] == ["e", "d", "a b c"]
 
 
 def test_writers_compete_unless_one_runs_before_the_other() -> None:
     made = graph("a > F", "b > F", "c > G", "c -> d", "d > G")
     assert [(artifact.name, names(nodes)) for artifact, nodes in made.competing_writers()] == [("F", "a b")]
-
-
-def test_a_deployment_behind_no_evaluation_is_told() -> None:
-    kinds = {"serve": StageKind.DEPLOYMENT, "ship": StageKind.DEPLOYMENT, "judge": StageKind.EVALUATION}
-    made = graph("train > M", "M < serve", "M < judge", "judge -> ship", kinds=kinds)
-    assert names(made.unevaluated_deployments()) == "serve"
 
 
 def test_what_somebody_reads_is_no_dead_end() -> None:

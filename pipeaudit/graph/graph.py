@@ -43,7 +43,6 @@ class PipelineGraph:
         self._previous: dict[str, dict[str, None]] = {identifier: {} for identifier in self.nodes}
         self._running: dict[str, list[Node]] = defaultdict(list)
         self._named: dict[str, ArtifactNode] = {}
-        self._edges: dict[str, list[Edge]] = defaultdict(list)
         self._index()
 
     def _index(self) -> None:
@@ -54,8 +53,6 @@ class PipelineGraph:
         for artifact in self.artifacts.values():
             self._named.setdefault(artifact.name, artifact)
         for edge in self.edges:
-            for end in dict.fromkeys((edge.source, edge.target)):
-                self._edges[end].append(edge)
             if edge.kind == "reads":
                 self._reads[edge.target].append(edge)
                 self._readers[edge.source].append(edge)
@@ -128,9 +125,6 @@ class PipelineGraph:
     def after(self, node: Node) -> list[Node]:
         return self._in_order(self._next[node.id])
 
-    def edges_of(self, node: Node) -> list[Edge]:
-        return list(self._edges.get(node.id, ()))
-
     # Further away
 
     def upstream(self, node: Node) -> list[Node]:
@@ -170,20 +164,7 @@ class PipelineGraph:
                     ready.append(later)
         return [self.nodes[identifier] for identifier in done]
 
-    def cycles(self) -> list[list[Node]]:
-        """Groups of stages that wait for each other, and stages that read what they write."""
-        groups = components(self.nodes, lambda identifier: self._next[identifier])
-        return [self._in_order(group) for group in groups if len(group) > 1 or group[0] in self._next.get(group[0], ())]
-
     # What rules ask
-
-    def unevaluated_deployments(self) -> list[Node]:
-        """Deployments whose inputs no evaluation stands behind."""
-        return [
-            deployment
-            for deployment in self.stages(StageKind.DEPLOYMENT)
-            if not any(stage.kind is StageKind.EVALUATION for stage in self.upstream(deployment))
-        ]
 
     def competing_writers(self) -> list[tuple[ArtifactNode, list[Node]]]:
         """Artifacts that several stages write, no two of them ordered by what else is known."""
