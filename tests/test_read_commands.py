@@ -38,7 +38,7 @@ def test_commands_know_their_line_and_what_stands_around_them() -> None:
         Command(("a", "b"), 10, (("A", "1"), ("B", "2 3")), ((">", "out.txt"), ("2>>", "log"))),
         Command(("c",), 13, redirects=(("<<-", "X"),), heredoc="\tbody"),
         Command(("d",), 16),
-        Command(("e",), 16, joint="&&"),
+        Command(("e",), 16),
     )
     assert split("a 'b c'; d") == ("a", "b c")
 
@@ -157,7 +157,6 @@ def test_a_dockerfile_has_stages_and_instructions_with_lines() -> None:
         ("script", "train.py", 11),
     ]
     assert (copy.flags, copy.text, copy.stage) == (("--from=build",), "/app /srv", 1)
-    assert found.of("RUN")[1].heredocs == ("python a.py",)
     assert found.of("ENV")[1].pairs == (("OLD", "some text"),)
     assert (found.of("CMD")[0].words, found.of("CMD")[0].line) == (("python", "-m", "serve"), 18)
     assert [one.keyword for one in found.last_stage] == ["FROM", "COPY", "RUN", "ENV", "CMD"]

@@ -22,7 +22,6 @@ class Component:
     name: str
     at: Location
     outside: tuple[tuple[str, Location], ...]
-    untyped: tuple[str, ...]
 
 
 def components(path: str, text: str) -> list[Component]:
@@ -82,8 +81,7 @@ def _component(path: str, function: ast.FunctionDef, module: set[str]) -> Compon
         for node in _without_annotations(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in module - own - _GIVEN:
                 outside.setdefault(node.id, Location(path, node.lineno, node.col_offset + 1))
-    untyped = tuple(parameter.arg for parameter in parameters if parameter.annotation is None)
-    return Component(function.name, Location(path, function.lineno), tuple(outside.items()), untyped)
+    return Component(function.name, Location(path, function.lineno), tuple(outside.items()))
 
 
 def _made(function: ast.FunctionDef) -> Iterator[str]:

@@ -27,7 +27,6 @@ class Suppression:
     unused: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
     hides_errors: bool = False
-    expired: bool = False
 
     def covers(self, place: Location) -> bool:
         if place.path != self.at.path or self.whole_file:

@@ -47,7 +47,6 @@ class Instruction:
     flags: tuple[str, ...] = ()
     words: tuple[str, ...] | None = None
     pairs: tuple[tuple[str, str], ...] = ()
-    heredocs: tuple[str, ...] = ()
     lines: tuple[tuple[int, str], ...] = ()
     expanded: str = ""
     stage: int = -1
@@ -157,8 +156,8 @@ class _Reader:
             raise ReadError(self.path, number + 1, f"not a Dockerfile: `{word}` is no instruction")
         parts, end = self._continued(number, keyword.end())
         text = " ".join(part for _, part in parts if part).strip()
-        heredocs, end = self._heredocs(text, end) if "<<" in text else ((), end)
-        self._add(keyword[1].upper(), text, number + 1, end, tuple(parts), heredocs)
+        end = self._behind_heredocs(text, end) if "<<" in text else end
+        self._add(keyword[1].upper(), text, number + 1, end, tuple(parts))
         return end
 
     def _continued(self, number: int, start: int) -> tuple[list[tuple[int, str]], int]:
@@ -181,17 +180,13 @@ class _Reader:
                 return parts, number
             content = self.lines[number]
 
-    def _heredocs(self, text: str, number: int) -> tuple[tuple[str, ...], int]:
-        found: list[str] = []
+    def _behind_heredocs(self, text: str, number: int) -> int:
         for match in _HEREDOC.finditer(text):
             closer = match[1] or match[2] or match[3]
-            held: list[str] = []
             while number < len(self.lines) and self.lines[number].strip() != closer:
-                held.append(self.lines[number])
                 number += 1
             number = min(number + 1, len(self.lines))
-            found.append("\n".join(held))
-        return tuple(found), number
+        return number
 
     def _add(
         self,
@@ -200,7 +195,6 @@ class _Reader:
         line: int,
         end: int,
         lines: tuple[tuple[int, str], ...],
-        heredocs: tuple[str, ...],
     ) -> None:
         flags: list[str] = []
         while len(flags) < _MOST_FLAGS and (flag := _FLAG.match(text)):
@@ -214,7 +208,7 @@ class _Reader:
         stage = len(self.stages) - 1
         words = _json_words(text) if keyword not in ("FROM", "ENV", "ARG", "LABEL") else None
         self.instructions.append(
-            Instruction(keyword, text, line, end, tuple(flags), words, pairs, heredocs, _script(lines), expanded, stage)
+            Instruction(keyword, text, line, end, tuple(flags), words, pairs, _script(lines), expanded, stage)
         )
 
     def _stage(self, text: str, line: int) -> None:

@@ -71,7 +71,7 @@ def conda(path: str, tree: Node) -> Environment | None:
                 python = made.specifier
             else:
                 found.append(made)
-    return Environment(path, "conda", tuple(found), tuple(includes), python=python, channels=tree.strings("channels"))
+    return Environment(path, "conda", tuple(found), tuple(includes), python=python)
 
 
 def lock(path: str, tree: Node) -> Environment | None:
@@ -104,11 +104,10 @@ def _entry(key: Node, entry: Node, group: str) -> Requirement:
         revision = entry.get("rev").text or entry.get("ref").text or entry.get("tag").text
         return from_source(key.text, git, revision, key.at, group)
     version = entry.text or entry.get("version").text
-    extras = entry.strings("extras")
     optional = "optional" if entry.get("optional").boolean and not group else group
     specifier = "" if version == "*" else version
     pinned = len(specifier) < 200 and bool(_EXACT_VERSION.fullmatch(specifier))
-    return Requirement(normalized(key.text), specifier, pinned, key.at, optional, extras=extras)
+    return Requirement(normalized(key.text), specifier, pinned, key.at, optional)
 
 
 def _with_sources(found: list[Requirement], sources: Node) -> list[Requirement]:

@@ -40,7 +40,6 @@ class Cell:
     tags: tuple[str, ...] = ()
     language: str = ""
     output_texts: tuple[str, ...] = ()
-    has_outputs: bool = False
     error: str = ""
 
     @property
@@ -52,7 +51,6 @@ class Cell:
 class Notebook:
     path: str
     cells: tuple[Cell, ...]
-    kernel: str = ""
     language: str = "python"
     format: int = 4
     problems: tuple[Problem, ...] = ()
@@ -101,8 +99,7 @@ def _parsed(path: str, data: bytes, limits: Limits) -> Notebook:
     cells = tuple(reader.cell(index, raw) for index, raw in enumerate(found))
     if sum(len(cell.source) for cell in cells if cell.kind == "code") > limits.notebook_code_bytes:
         raise ReadError(path, 1, f"holds more than {limits.notebook_code_bytes} bytes of code")
-    kernel = _text(_mapping(metadata.get("kernelspec")).get("name")) or _text(metadata.get("kernel_info"))
-    return Notebook(path, cells, kernel, language, version if type(version) is int else 0, tuple(reader.problems))
+    return Notebook(path, cells, language, version if type(version) is int else 0, tuple(reader.problems))
 
 
 def _loaded(path: str, data: bytes) -> Any:
@@ -196,7 +193,6 @@ class _CellReader:
             tags,
             "" if language == self.language else language,
             self._output_texts(outputs),
-            bool(outputs),
             next((_text(o.get("ename")) for o in outputs if _text(o.get("ename"))), ""),
         )
 

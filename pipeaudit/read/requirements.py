@@ -9,7 +9,7 @@ from pipeaudit.limits import DEFAULT
 from pipeaudit.model.finding import Problem
 from pipeaudit.model.location import Location
 
-_REQUIREMENT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*(?:\[([^\[\]]*)\])?[ \t]*(.*)", re.DOTALL)
+_REQUIREMENT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*(?:\[[^\[\]]*\])?[ \t]*(.*)", re.DOTALL)
 _CLAUSE = re.compile(r"(?:===?|[<>]=?|!=|~=)[ \t]*[^\s,;()<>=~]+")
 _EXACT = re.compile(r"={2,3}[ \t]*[^\s,*]+")
 _REVISION = re.compile(r"@([A-Za-z0-9._/-]+)(?:#.*)?$")
@@ -37,9 +37,7 @@ class Requirement:
     at: Location
     group: str = ""
     source: str = ""
-    extras: tuple[str, ...] = ()
     marker: str = ""
-    hashed: bool = False
     revision: str = ""
 
 
@@ -57,7 +55,6 @@ class Environment:
     includes: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     python: str = ""
-    channels: tuple[str, ...] = ()
     is_lock: bool = False
     problems: tuple[Problem, ...] = ()
 
@@ -112,7 +109,6 @@ def requirement(text: str, at: Location, group: str = "") -> Requirement | None:
     text = text.strip()
     if len(text) > DEFAULT.line_characters or not text:
         return None
-    hashed = "--hash" in text
     text = text.partition(" --")[0].rstrip()
     marker = ""
     if not _is_reference(text):
@@ -120,20 +116,17 @@ def requirement(text: str, at: Location, group: str = "") -> Requirement | None:
     elif " ;" in text:
         text, _, marker = (part.strip() for part in text.partition(" ;"))
     if _is_reference(text):
-        return _from_reference("", text, at, group, (), marker, hashed)
+        return _from_reference("", text, at, group, marker)
     match = _REQUIREMENT.match(text)
     if match is None:
         return None
-    extras = tuple(part.strip() for part in (match[2] or "").split(",") if part.strip())
-    rest = match[3].strip()
+    rest = match[2].strip()
     if rest.startswith("@"):
-        return _from_reference(match[1], rest[1:].strip(), at, group, extras, marker, hashed)
+        return _from_reference(match[1], rest[1:].strip(), at, group, marker)
     written = _specifier(rest)
     if written is None:
         return None
-    return Requirement(
-        normalized(match[1]), written, bool(_EXACT.fullmatch(written)), at, group, "", extras, marker, hashed
-    )
+    return Requirement(normalized(match[1]), written, bool(_EXACT.fullmatch(written)), at, group, "", marker)
 
 
 def _specifier(text: str) -> str | None:
@@ -214,9 +207,7 @@ def _is_reference(text: str) -> bool:
     return "://" in head and "@ " not in text[:200]
 
 
-def _from_reference(
-    name: str, reference: str, at: Location, group: str, extras: tuple[str, ...], marker: str, hashed: bool
-) -> Requirement | None:
+def _from_reference(name: str, reference: str, at: Location, group: str, marker: str) -> Requirement | None:
     reference = without_credentials(reference)
     egg = _EGG.search(reference)
     wheel = _archive(reference)
@@ -234,8 +225,6 @@ def _from_reference(
         at,
         group,
         reference,
-        extras,
         marker,
-        hashed,
         revision[1] if revision else "",
     )

@@ -29,13 +29,12 @@ _MOST_FAILURES = 20  # text with more substitutions that are not closed is no sh
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`joint` is the operator before it (`&&`, `|`, `;`, "" at the start of a line); `redirects` are (sign, target)."""
+    """`redirects` are (sign, target)."""
 
     words: tuple[str, ...]
     line: int
     environment: tuple[tuple[str, str], ...] = ()
     redirects: tuple[tuple[str, str], ...] = ()
-    joint: str = ""
     heredoc: str = ""
 
     @property
@@ -248,7 +247,6 @@ def _grouped(lexer: _Lexer) -> Iterator[Command]:
     words: list[_Token] = []
     redirects: list[tuple[str, _Token]] = []
     pending = ""
-    joint = ""
     for token in lexer.tokens():
         if token.kind == "word":
             if pending:
@@ -262,14 +260,13 @@ def _grouped(lexer: _Lexer) -> Iterator[Command]:
         if token.kind == "redirect":
             pending = token.text
             continue
-        yield from _command(words, redirects, joint)
+        yield from _command(words, redirects)
         words, redirects = [], []
         pending = ""
-        joint = token.text if token.text in ("&&", "||", "|", "|&", ";", "&") else ""
-    yield from _command(words, redirects, joint)
+    yield from _command(words, redirects)
 
 
-def _command(words: list[_Token], redirects: list[tuple[str, _Token]], joint: str) -> Iterator[Command]:
+def _command(words: list[_Token], redirects: list[tuple[str, _Token]]) -> Iterator[Command]:
     start = 0
     while start < len(words) and words[start].text in _LEADING and not words[start].quoted:
         start += 1
@@ -284,7 +281,7 @@ def _command(words: list[_Token], redirects: list[tuple[str, _Token]], joint: st
     line = words[start].line if start < len(words) else words[0].line
     if start < len(words) or environment:
         texts = tuple(token.text for token in words[start:])
-        yield Command(texts, line, tuple(environment), targets, joint, heredoc)
+        yield Command(texts, line, tuple(environment), targets, heredoc)
 
 
 def _is_escaped(text: str, start: int, position: int) -> bool:
