@@ -44,10 +44,15 @@ def _routes(facts: Facts, path: str) -> Iterator[Evidence]:
         if event.name.endswith((".route", ".post", ".get", ".put", ".ingress", ".api")) and "decorates" in event.detail:
             route = str(event.constant("path", event.constant("0", "")))
             if not _ELSEWHERE.search(f"{route} {event.detail['decorates']}"):
-                yield Evidence(event.at, f"route `{route}`")
+                yield Evidence(event.at, f"route `{route}`" if route else f"`{short(event.name)}` makes a route")
 
 
 _ELSEWHERE = re.compile(r"\b(?:register|login|logout|signup|auth|token|users?|password)\b", re.IGNORECASE)
+
+
+def _framework(name: str) -> str:
+    """What a page is made with: its class, or the package of a function."""
+    return short(name) if short(name)[:1].isupper() else name.partition(".")[0]
 
 
 @signal("web-app")
@@ -55,7 +60,7 @@ def web_app(facts: Facts) -> Iterator[Evidence]:
     """A web application without a known path to a prediction, or a page."""
     for service in facts.once(services):
         if not is_notebook(service.path) and _about_models(facts, service.path):
-            yield Evidence(service.opens.at, f"a web application on `{short(service.opens.name)}`", Strength.WEAK)
+            yield Evidence(service.opens.at, f"a web application on `{_framework(service.opens.name)}`", Strength.WEAK)
 
 
 def _about_models(facts: Facts, path: str) -> bool:
