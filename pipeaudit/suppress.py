@@ -36,6 +36,23 @@ _TAG = re.compile(r"pipeaudit-ignore-([A-Za-z0-9:_-]{1,100})")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
+# Formats where `#` begins no comment: reports of ours, and documents that show how to write a suppression.
+_WITHOUT_COMMENTS = (
+    ".json",
+    ".jsonl",
+    ".sarif",
+    ".csv",
+    ".tsv",
+    ".html",
+    ".htm",
+    ".xml",
+    ".svg",
+    ".md",
+    ".markdown",
+    ".rst",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Comment:
     line: int
@@ -54,7 +71,7 @@ def in_python(path: str, text: str, cell: int | None = None) -> list[Suppression
 
 def in_text(path: str, text: str) -> list[Suppression]:
     """Comments of formats where `#` begins one: YAML, TOML, requirements, shell, Dockerfile."""
-    if MARK not in text:
+    if MARK not in text or path.lower().endswith(_WITHOUT_COMMENTS):
         return []
     comments, statements = _lines(text)
     return _suppressions(path, None, comments, statements)
