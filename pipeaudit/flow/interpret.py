@@ -858,8 +858,8 @@ def _nan_name(value: Value, expression: Expression) -> str:
 
 
 def _outlives(target: Expression, scope: Scope) -> bool:
-    """Whether what is assigned is there on the next call of the function as well: a global or an attribute."""
-    if target[0] == "attr":
+    """Whether what is assigned may be there on the function's next call: a global, an attribute, part of a dict."""
+    if target[0] in ("attr", "index"):
         return scope.parent is not None
     return target[0] == "name" and scope.outer is not None and target[1] in scope.outer
 

@@ -7,6 +7,7 @@ _PERSONAL = re.compile(
     r"(?:file://)?(?:/home/(?P<linux>[^/{}\s]+)|/Users/(?P<mac>[^/{}\s]+)|(?P<drive>[A-Za-z]:)[\\/](?!Program|Windows|NVIDIA)|~[\\/](?!\.))",
     re.ASCII,
 )
+_WINDOWS = re.compile(r"(?:\.{1,2}|[\w -]+)(?:\\[\w. -]+)+", re.ASCII)
 _HOSTED = re.compile(r"/(?:content|kaggle)(?:/|$)")
 # accounts that container images and hosted runners create: the same on every machine that runs the image
 _IMAGE_USERS = frozenset(
@@ -28,8 +29,8 @@ _USES = ("reads", "writes", "save", "load")
 def machine_specific_path(events: Events) -> Iterator[Match]:
     """Data is read from or written to a path that exists on one person's machine.
 
-    A home folder, a drive letter or the mount of a hosted notebook: the step fails for everybody else, and for the
-    author on the next machine.
+    A home folder, a drive letter, the mount of a hosted notebook, folders parted by backslashes (Windows alone reads
+    these as folders): the step fails for everybody else, and for the author on the next machine.
 
     Bad:
 
@@ -76,12 +77,14 @@ def _match(event: Event, value: Snapshot, root: str, known: bool) -> Match:
     return Match(
         event.at,
         f"`{event.short}` uses `{shown if len(shown) <= 80 else shown[:79] + '…'}`, which only exists "
-        + ("in a hosted notebook" if hosted else "on one machine")
+        + ("in a hosted notebook" if hosted else "on Windows" if root == "\\" else "on one machine")
         + (f"; it is the default of {value.option}" if value.option else ""),
         confidence=Confidence.HIGH if known and not noted else Confidence.MEDIUM,
         severity=Severity.NOTE if noted else None,
         related=(Related(event.caller, "called from here"),) if event.caller is not None else (),
-        fix="Use a path relative to the project, or take it from the configuration.",
+        fix="Part the folders by `/`, which Windows reads as well."
+        if root == "\\"
+        else "Use a path relative to the project, or take it from the configuration.",
         symbol=event.function,
     )
 
@@ -112,12 +115,16 @@ def _paths(event: Event) -> Iterator[tuple[Snapshot, bool]]:
 
 
 def _machine(path: str) -> str | None:
-    """What makes a path one machine's: its user's folder, its drive, or a hosted mount; None for all others."""
+    """What makes a path one machine's: its user's folder, its drive, a hosted mount, or folders parted by backslashes,
+    which only Windows reads as such; None for all others.
+    """
     personal = _PERSONAL.match(path)
     if personal is not None:
         user = personal["linux"]
         if user is None or (user.lower() not in _IMAGE_USERS and path.count("/") > 2):
             return personal[0]
         return None
+    if "\\" in path and "/" not in path and _WINDOWS.fullmatch(path):
+        return "\\"
     hosted = _HOSTED.match(path)
     return hosted[0] if hosted is not None else None

@@ -2,6 +2,7 @@ from pipeaudit.rule import (
     Confidence,
     Event,
     Events,
+    Handler,
     Iterator,
     Match,
     Related,
@@ -58,7 +59,8 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
     Fix: load at startup, or behind a cache.
 
     Not seen: handlers that are made inside another function. A load behind a condition (`if model is None`), one
-    whose result is kept in a global or an attribute, and one in a cached function are left alone.
+    whose result is kept in a global, an attribute or a dict, and one in a cached function are left alone, unless the
+    same branch predicts with what it has just loaded. A load in a helper of another module is told at its call.
     """
     cached = {
         str(event.detail["decorates"])
@@ -70,12 +72,13 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
     for handler in handlers(events):
         told: set[tuple[str, str]] = set()
         for event in handler.of(*_LOADS):
-            place = (event.at.path, event.function)
-            if not _is_load(event) or event.function.rpartition(".")[2] in cached or place in told:
+            at = event.at if event.caller is None or event.at.path in (events.path, event.caller.path) else event.caller
+            place = (at.path, event.function if at is event.at else str(at.line))
+            if not _is_load(handler, event) or event.function.rpartition(".")[2] in cached or place in told:
                 continue
             told.add(place)
             yield Match(
-                event.at,
+                at,
                 f"`{event.short}` runs on every request to `{handler.name}`",
                 confidence=Confidence.HIGH if event.at.path == events.path else Confidence.MEDIUM,
                 related=(Related(handler.route.at, "for each request"),) if handler.route is not None else (),
@@ -84,7 +87,22 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
             )
 
 
-def _is_load(event: Event) -> bool:
+def _is_load(handler: Handler, event: Event) -> bool:
     """Whether something is read each time, and not weights put into a model that is there."""
-    anew = not event.conditional and not event.detail.get("kept")
-    return anew and event.short not in ("load_state_dict", "load_weights")
+    if event.detail.get("kept") or event.short in ("load_state_dict", "load_weights"):
+        return False
+    return not event.conditional or _is_used_up(handler, event)
+
+
+def _is_used_up(handler: Handler, load: Event) -> bool:
+    """Whether what a branch loads is used in it under one name, and is nothing that an earlier request left."""
+    made = load.result
+    if made is None:
+        return False
+    return any(
+        event.conditional
+        and event.receiver is not None
+        and event.receiver.identities == (made.identity,)
+        and event.receiver.name.isidentifier()
+        for event in handler.of("predict", "apply_transformer")
+    )

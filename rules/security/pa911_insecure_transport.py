@@ -59,7 +59,7 @@ def insecure_transport(project: Project) -> Iterator[Match]:
         told: set[str] = set()
         program = project.programs[path]
         for event in program if unverified else program.where(given=_UNCHECKED, roles=_SENDS):
-            for match in _in_code(event):
+            for match in _in_code(project, event):
                 key = f"{match.kind}{match.at.path}{match.at.cell}{match.at.line}"
                 if key not in told:
                     told.add(key)
@@ -67,7 +67,7 @@ def insecure_transport(project: Project) -> Iterator[Match]:
     yield from _in_files(project)
 
 
-def _in_code(event: Event) -> Iterator[Match]:
+def _in_code(project: Project, event: Event) -> Iterator[Match]:
     off = next((name for name in _UNCHECKED if event.constant(name) is False), None)
     unverified = "_create_unverified_context" in event.name or any(
         "_create_unverified_context" in value.name for value in event.arguments.values()
@@ -75,7 +75,7 @@ def _in_code(event: Event) -> Iterator[Match]:
     if off is not None or unverified:
         what = f"`{off}=False`" if off is not None else "an unverified TLS context"
         yield Match(
-            event.at,
+            event.at if off is None else _line_of(project, event, off),
             f"{what}: the server's certificate is not checked",
             kind="unverified",
             fix="Check certificates; give your own authority's certificate if there is one.",
@@ -92,6 +92,19 @@ def _in_code(event: Event) -> Iterator[Match]:
                     fix="Use https.",
                     symbol=event.function,
                 )
+
+
+def _line_of(project: Project, event: Event, argument: str) -> Location:
+    """Where an argument of a call stands, if the call goes over several lines."""
+    at = event.at
+    if at.cell is not None or at.end_line is None or at.end_line == at.line:
+        return at
+    lines = project.repository.text(at.path).splitlines()[at.line - 1 : at.end_line]
+    for number, line in enumerate(lines, at.line):
+        found = re.search(rf"\b{argument}\s*=\s*False\b", line)
+        if found is not None:
+            return Location(at.path, number, found.start() + 1, number, found.end() + 1)
+    return at
 
 
 def _in_files(project: Project) -> Iterator[Match]:
