@@ -127,7 +127,7 @@ def test_a_function_tells_of_its_callers_values_and_without_callers_of_its_argum
     assert cli.run(["explain-flow", "helper.py:4:1"]) == 0
     told = capfd.readouterr().out
     assert "- `frame` (pandas.DataFrame), when train.py runs, called at train.py:10:12\n" in told
-    assert "`read_csv` reads `rows.csv`  train.py:8:8" in told
+    assert "train.py:8:8: `read_csv` reads `rows.csv`" in told
     assert cli.run(["explain-flow", "helper.py:10"]) == 0
     assert "the argument `table` of a function that nothing here calls" in capfd.readouterr().out
     assert cli.run(["explain-flow", "train.py:15"]) == 0
