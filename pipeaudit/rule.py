@@ -10,7 +10,7 @@ from inspect import cleandoc
 from typing import TypeVar
 
 from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_example, is_test
-from pipeaudit.flow.kept import KeptByTest, kept_by_test, searched_by_test
+from pipeaudit.flow.kept import KeptByTest, called_validation, kept_by_test, searched_by_test
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
@@ -118,6 +118,7 @@ __all__ = [
     "Workload",
     "asked_by",
     "brought_along",
+    "called_validation",
     "consents",
     "copies_across_split",
     "cycles",

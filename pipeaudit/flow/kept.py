@@ -16,9 +16,12 @@ from pipeaudit.flow.leakage import Judged, asked_by, evaluations, held_out, judg
 from pipeaudit.model.location import Location
 
 _TEST = re.compile(r"(?<![a-z])(test|tst)(?![a-z])|testing|test_?(set|data|loader|iter|ds|dl|dataset)", re.IGNORECASE)
+_VALIDATION = re.compile(r"(?<![a-z])(val|valid|dev)(?![a-z])|validation|val_?(set|loader)", re.IGNORECASE)
 _OTHER = re.compile(r"(?<![a-z])(val|valid|dev|eval|train)(?![a-z])|validation|val_?(set|loader)", re.IGNORECASE)
 _TEST_FOLDER = re.compile(r"(?:^|[/\\_.-])test(?:[/\\_.-]|$)", re.IGNORECASE)
 _PARTS = ("split", "subset", "partition", "image_set", "mode")
+_KEY = re.compile(r"\[[^\]]*\]")
+_STEPS = frozenset(("partial_fit", "train_on_batch", "train_step"))
 _SCHEDULES = "ReduceLROnPlateau.step"
 
 
@@ -54,7 +57,7 @@ def kept_by_test(events: Events) -> list[KeptByTest]:
 
 def _kept_by_test(events: Events) -> list[KeptByTest]:
     choices = [e for e in (*events.of("branch"), *_schedules(events)) if e.loops]
-    trained = [(e, _trained_on(e)) for e in events.of("backward", "train") if e.loops] if choices else []
+    trained = [(e, _trained_on(e)) for e in events if e.loops and _goes_on(e)] if choices else []
     best: dict[object, KeptByTest] = {}
     for choice in choices:
         for training, rows in trained:
@@ -90,6 +93,11 @@ def searched_by_test(events: Events) -> list[tuple[Event, Judged]]:
 
 def _schedules(events: Events) -> list[Event]:
     return [e for e in events.where(shorts=("step",)) if e.name.endswith(_SCHEDULES) and e.arguments]
+
+
+def _goes_on(event: Event) -> bool:
+    """Whether it trains a model further, and does not begin anew."""
+    return "backward" in event.roles or ("train" in event.detail and event.short in _STEPS)
 
 
 def _trained_on(event: Event) -> frozenset[int]:
@@ -169,9 +177,9 @@ def _is_published(events: Events, rows: frozenset[int]) -> bool:
 
 def _says_test(events: Events, token: int) -> bool:
     rows = events.rows[token]
-    if rows.kind == "part":
+    if rows.kind == "part":  # made by the very call that brought the data, not by a split of the program's own
         above = [events.rows[parent] for parent in rows.parents]
-        return rows.role == "test" and any(parent.source.startswith("generated:") for parent in above)
+        return rows.role == "test" and any(parent.event == rows.event for parent in above)
     made = events.with_id(rows.event)
     if rows.kind != "origin" or made is None or not {"load_dataset", "read"} & set(made.roles):
         return False
@@ -188,10 +196,19 @@ def _is_called_test(events: Events, rows: frozenset[int]) -> bool:
     return (in_folder or any(map(_TEST.search, names))) and not any(map(_OTHER.search, names))
 
 
+def called_validation(events: Events, rows: frozenset[int]) -> bool:
+    """Whether the program calls these rows validation rows, and never test rows."""
+    names = _names(events, rows)
+    return any(map(_VALIDATION.search, names)) and not any(map(_TEST.search, names))
+
+
 def _names(events: Events, rows: frozenset[int]) -> list[str]:
-    """What these rows, or a part of them, are called where they are looped over, judged or asked about."""
+    """What these rows, or a part of them, are called where they are looped over, judged or asked about.
+
+    The key of a part (`parts["test"]`) is the splitting call's word, and not the program's.
+    """
     return [
-        value.name
+        _KEY.sub("", value.name)
         for event in events.of("loop", "predict", "metric", "evaluate", "transform", "loss")
         for value in _looked_at(event)
         if value.name and value.rows and value.rows <= rows

@@ -512,8 +512,10 @@ def _varies_in_loop(events: Events, pair: Judged) -> bool:
     made = {
         e.id
         for e in events
-        if e.loops and e.result is not None and e.result.produced == e.id and e.result.identity in pair.training.models
+        if e.loops and e.result is not None and e.result.identity in pair.training.models
     }
+    if "backward" in pair.training.event.roles:  # `network.train()` gives the network back, and makes none
+        made = {i for i in made if (result := events.items[i].result) is not None and result.produced == i}
     return any(loops & set(events.items[i].loops) for i in made if "fit" not in events.items[i].name.rpartition(".")[2])
 
 

@@ -8,6 +8,7 @@ from pipeaudit.rule import (
     Severity,
     StageKind,
     asked_by,
+    called_validation,
     rule,
     searched_by_test,
     test_reuse,
@@ -76,12 +77,14 @@ def test_set_selection(events: Events) -> Iterator[Match]:
         )
         first = pair.evaluation.event
         told.add(reuse.chosen.id)
+        aside = called_validation(events, pair.evaluation.rows)
+        sure = first.strong and not aside
         yield Match(
             first.at,
             f"the choice at {reuse.chosen.at.seen_from(first.at)} is made by this score, on rows that then report "
-            "the result",
-            confidence=Confidence.HIGH if first.strong else Confidence.MEDIUM,
-            severity=None if first.strong else Severity.WARNING,
+            + ("the result, though they are called validation rows" if aside else "the result"),
+            confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
+            severity=None if sure else Severity.WARNING,
             related=(
                 Related(pair.training.event.at, "each candidate is trained here"),
                 Related(reuse.chosen.at, "the best by this score is kept"),

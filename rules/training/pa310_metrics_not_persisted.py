@@ -10,6 +10,7 @@ from pipeaudit.rule import (
     Scope,
     Severity,
     StageKind,
+    asked_by,
     evaluations,
     held_out,
     rule,
@@ -69,7 +70,7 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
     Fix: write a metrics file, log to a tracker, or compare with a threshold that can fail.
 
     Not seen: notebooks, where the output is kept with the cell. A score that goes into a call that is not known counts
-    as kept, and so do trackers that log by themselves.
+    as kept, and so do trackers that log by themselves, and a search that asks for the score.
     """
     if events.is_notebook or events.is_test:
         return
@@ -77,11 +78,13 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
     if any("log_metric" in event.roles for event in ran):
         return
     fits = trainings(events)
+    searches = events.of("search")
     judged = [
         e
         for e in evaluations(events)
         if e.how in ("metric", "score")
         and e.event.id < len(ran)
+        and not any(_answers(search, e.event) for search in searches)
         and any(set(fit.models) & set(e.models) and held_out(events, fit, e) for fit in fits)
     ]
     kept = _kept(ran)
@@ -97,6 +100,13 @@ def metrics_not_persisted(events: Events) -> Iterator[Match]:
         fix="Write it to a metrics file or log it to a tracker.",
         symbol=last.event.function,
     )
+
+
+def _answers(search: Event, metric: Event) -> bool:
+    """Whether a search asks for this score, by a function's name or in a lambda of its own call."""
+    at, caller = search.at, metric.caller
+    inside = caller is not None and caller.path == at.path and at.line <= caller.line <= (at.end_line or at.line)
+    return asked_by(search, metric) or inside
 
 
 def _others(judged: list[Evaluation], last: Evaluation) -> list[Location]:
