@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from pipeaudit.graph import export, svg
 from pipeaudit.graph.graph import PipelineGraph, components
 from pipeaudit.graph.layout import Box, layout
+from pipeaudit.link.artifacts import Overlaps
 from pipeaudit.model.audit import ArtifactNode
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import ArtifactKind, Edge, Node, Origin, StageKind
@@ -86,3 +87,11 @@ def test_pictures_hold_nothing_active_whatever_stages_are_called() -> None:
     assert "\x1b" not in picture
     assert '"' not in export.mermaid(made.plain()).split("\n")[1].split('"', 1)[1].rpartition('"')[0]
     ElementTree.fromstring(export.graphml(made.plain()))  # our own text
+
+
+def test_folders_of_network_shares_and_of_bare_slashes_end() -> None:
+    overlaps = Overlaps(["//host/share/rows.csv", "s3://bucket/features/rows.csv", "//////", "s3:////rows"])
+    assert [overlaps.of("//host/share"), overlaps.of("s3://bucket/features")] == [
+        ["//host/share/rows.csv"],
+        ["s3://bucket/features/rows.csv"],
+    ]

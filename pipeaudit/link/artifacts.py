@@ -108,12 +108,12 @@ def _folders(name: str) -> Iterator[str]:
     if _URI.match(name):
         scheme, _, rest = name.partition("://")
         folder = dirname(rest)
-        while "/" in folder:
+        while "/" in folder.strip("/"):
             yield f"{scheme}://{folder}"
             folder = dirname(folder)
         return
     folder = dirname(name)
-    while folder and folder != "/":
+    while folder.strip("/"):  # the folder above `//host` is `//`, and above that as well
         yield folder
         folder = dirname(folder)
 
