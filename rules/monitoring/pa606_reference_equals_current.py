@@ -1,4 +1,9 @@
+import re
+
 from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Severity, StageKind, is_example, rule
+
+_REFERENCE = re.compile(r"(?<![a-z])(ref|reference|baseline|train|training)(?![a-z])", re.IGNORECASE)
+_CURRENT = re.compile(r"(?<![a-z])(cur|current|prod|production|serving|live|latest)(?![a-z])", re.IGNORECASE)
 
 
 @rule(
@@ -8,7 +13,7 @@ from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Scope, Se
     stage=StageKind.MONITORING,
     controls=("MON-1", "TRB-1"),
     tier="core",
-    kinds=("random-split",),
+    kinds=("random-split", "swapped"),
     scope=Scope.FILE,
 )
 def reference_equals_current(events: Events) -> Iterator[Match]:
@@ -37,9 +42,11 @@ def reference_equals_current(events: Events) -> Iterator[Match]:
 
     Fix: the training snapshot as reference, logged requests as current data.
 
-    Kind `random-split`: two parts of one random split are compared, which differ by chance only.
+    Kinds: `random-split` (two parts of one random split are compared, which differ by chance only), `swapped` (what is
+    called reference is passed as the current data, and the other way round: the order of the two changed with
+    Evidently 0.7).
 
-    Not seen: two files with the same content. Tests and examples are left out.
+    Not seen: two files with the same content; swapped data whose names say nothing. Tests and examples are left out.
     """
     if events.is_test or is_example(events.path):
         return
@@ -66,6 +73,24 @@ def reference_equals_current(events: Events) -> Iterator[Match]:
                 fix="Compare the training snapshot with logged current data.",
                 symbol=event.function,
             )
+        elif _is_swapped(current.name, reference.name):
+            yield Match(
+                event.at,
+                f"`{current.name}` is passed as the current data, and `{reference.name}` as what it is compared with",
+                kind="swapped",
+                confidence=Confidence.MEDIUM,
+                severity=Severity.WARNING,
+                fix="Name the two arguments, and give each its own data.",
+                symbol=event.function,
+            )
+
+
+def _is_swapped(current: str, reference: str) -> bool:
+    """Whether each of the two is called what the other is."""
+    names = (current, reference)
+    return [bool(_REFERENCE.search(n)) for n in names] == [True, False] and [
+        bool(_CURRENT.search(n)) for n in names
+    ] == [False, True]
 
 
 def _is_one_split(events: Events, event: Event) -> bool:

@@ -4,10 +4,12 @@ from pipeaudit.rule import (
     Events,
     Iterator,
     Match,
+    Related,
     Scope,
     Severity,
     Snapshot,
     StageKind,
+    Training,
     rule,
     trainings,
 )
@@ -20,7 +22,7 @@ from pipeaudit.rule import (
     stage=StageKind.PREPROCESSING,
     controls=("TRN-4", "TRB-1"),
     tier="core",
-    kinds=("label-kept",),
+    kinds=("label-kept", "derived"),
     scope=Scope.FILE,
 )
 def target_in_features(events: Events) -> Iterator[Match]:
@@ -48,10 +50,13 @@ def target_in_features(events: Events) -> Iterator[Match]:
 
     Fix: drop the label from the features, or `pop` it. A misspelled name in `drop` is the usual cause.
 
-    Kind `label-kept`: the label itself is among the features.
+    Kinds: `label-kept` (the label itself is among the features), `derived` (a column that calls on the label alone
+    made, row by row, stays in the frame from which the label is dropped).
 
-    Not seen: columns that are computed from the label; features that are chosen by position. A frame whose columns are
-    not known in full is left alone, as is an interface that takes the whole frame and the label's name.
+    Not seen: columns that an operator or several columns make, and means of the label for each group (PA201 tells what
+    is learned before a split); features that are chosen by position. A frame whose columns are not known in full is
+    left alone, as is an interface that takes the whole frame and the label's name. A label of earlier rows (`shift`) is
+    no fault.
 
     Source: Kapoor and Narayanan, leakage L2.
     """
@@ -61,6 +66,8 @@ def target_in_features(events: Events) -> Iterator[Match]:
         if target is None or not features.is_a("pandas.DataFrame") or not features.rows:
             continue
         name = (target.columns or ("",))[0]
+        if features.rows == target.rows and not _holds(features, name):
+            yield from _derived(events, training, name)
         if features.rows != target.rows or not _holds(features, name):
             continue
         yield Match(
@@ -88,3 +95,47 @@ def _holds(features: Snapshot, name: str) -> bool:
     if features.columns is not None:
         return name in features.columns
     return features.lost is not None and name not in features.lost
+
+
+def _derived(events: Events, training: Training, label: str) -> Iterator[Match]:
+    """Columns that were made of the label and stayed when it was dropped."""
+    features = training.features
+    dropping = events.with_id(features.produced)
+    if dropping is None or dropping.receiver is None or dropping.short != "drop":
+        return
+    for store in events.of("subscript-store"):
+        column = store.detail.get("columns")
+        value = store.argument("value")
+        if store.id > dropping.id or not isinstance(column, tuple) or len(column) != 1 or value is None:
+            continue
+        if column[0] == label or not _holds(features, column[0]) or value.rows != features.rows:
+            continue
+        if _frame_of_label(events, value, label) == dropping.receiver.name:
+            yield Match(
+                store.at,
+                f"`{column[0]}` is made of `{label}`, and stays among the features when that is dropped",
+                kind="derived",
+                confidence=Confidence.MEDIUM,
+                severity=Severity.WARNING,
+                related=(
+                    Related(dropping.at, "the label is dropped here, without it"),
+                    Related(training.event.at, "the model is trained on it"),
+                ),
+                fix="Drop it too.",
+                symbol=store.function,
+            )
+
+
+def _frame_of_label(events: Events, value: Snapshot, label: str) -> str:
+    """The name of the frame whose label was turned into this value, row by row and by calls alone."""
+    made = events.with_id(value.produced)
+    for _ in range(6):
+        if made is None or made.receiver is None or made.effect("derive").get("mix") != "none":
+            return ""
+        if any(given.rows for given in made.arguments.values()):
+            return ""
+        written = made.receiver.name
+        if made.receiver.columns == (label,) and written.endswith("]"):
+            return written[: written.rindex("[")]
+        made = events.with_id(made.receiver.produced)
+    return ""
