@@ -6,13 +6,13 @@ Only the way down to the cells is walked here; outputs and everything else are s
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined] # typeshed leaves it out
+
+from pipeaudit.read.lines import Lines, Place
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _SKIP = JSONDecoder(parse_int=float)  # whole numbers of thousands of digits are no error here
 _SOURCE_KEYS = ("source", "input", "code", "text")
-Place = tuple[int, int]
 
 
 def cell_lines(data: bytes) -> tuple[tuple[Place, ...], ...]:
@@ -27,7 +27,7 @@ def cell_lines(data: bytes) -> tuple[tuple[Place, ...], ...]:
 class _Walk:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.places = Lines(text)
 
     def cells(self) -> list[tuple[Place, ...]]:
         found: list[tuple[Place, ...]] = []
@@ -66,13 +66,9 @@ class _Walk:
         _, end = scanstring(self.text, quote + 1)
         raw = self.text[quote + 1 : end - 1]
         return (
-            self._place(quote + 1),
-            *(self._place(quote + 1 + m.end()) for m in re.finditer(r"(?<!\\)(?:\\\\)*\\n", raw)),
+            self.places.place(quote + 1),
+            *(self.places.place(quote + 1 + m.end()) for m in re.finditer(r"(?<!\\)(?:\\\\)*\\n", raw)),
         )
-
-    def _place(self, at: int) -> Place:
-        line = bisect_right(self.starts, at)
-        return line, at - self.starts[line - 1] + 1
 
     def _blank(self, at: int) -> int:
         found = _BLANK.match(self.text, at)

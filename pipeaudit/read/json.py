@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined] # typeshed leaves it out
 
 from pipeaudit.limits import DEFAULT, Limits
 from pipeaudit.read.error import ReadError
+from pipeaudit.read.lines import Lines
 from pipeaudit.read.node import LIST, MAPPING, SCALAR, Node
 
 _BLANK = re.compile(r"[ \t\r\n\f\v\xa0\ufeff]*")
@@ -55,7 +55,7 @@ class _Scanner:
         self.path = path
         self.text = text
         self.limits = limits
-        self.line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.lines = Lines(text)
         self.nodes = 0
 
     def document(self) -> Node:
@@ -103,7 +103,7 @@ class _Scanner:
         return position
 
     def _closed(self, finished: _Open) -> Node:
-        line, column = self._place(finished.at)
+        line, column = self.lines.place(finished.at)
         self._count(finished.at)
         if finished.closer == "]":
             return Node(self.path, LIST, line, column, elements=tuple(finished.items))
@@ -120,7 +120,7 @@ class _Scanner:
 
     def _scalar(self, position: int) -> tuple[Node, int]:
         text = self.text
-        line, column = self._place(position)
+        line, column = self.lines.place(position)
         self._count(position)
         if text[position] == '"':
             try:
@@ -157,9 +157,5 @@ class _Scanner:
         if self.nodes > self.limits.yaml_nodes:
             raise self._error(position, f"holds more than {self.limits.yaml_nodes} values")
 
-    def _place(self, position: int) -> tuple[int, int]:
-        line = bisect_right(self.line_starts, position)
-        return line, position - self.line_starts[line - 1] + 1
-
     def _error(self, position: int, why: str) -> ReadError:
-        return ReadError(self.path, self._place(min(position, len(self.text)))[0], f"not valid JSON: {why}")
+        return ReadError(self.path, self.lines.place(min(position, len(self.text)))[0], f"not valid JSON: {why}")

@@ -7,10 +7,10 @@ holds it against that one over many documents. It is a little more lenient about
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 
 from pipeaudit.limits import DEFAULT, Limits
 from pipeaudit.read.error import ReadError
+from pipeaudit.read.lines import Lines
 from pipeaudit.read.node import LIST, MAPPING, SCALAR, Node
 
 _BLANK = re.compile(r"[ \t]*")
@@ -65,7 +65,7 @@ class _Scanner:
         self.path = path
         self.text = text
         self.limits = limits
-        self.line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.lines = Lines(text)
         self.nodes = 0
 
     def document(self) -> Node:
@@ -109,7 +109,7 @@ class _Scanner:
         for key in keys:
             held = table.entries.get(key.raw)
             if held is None:
-                inner = _Table(self.line_starts[key.line - 1] + key.column - 1)
+                inner = _Table(self.lines.offset(key.line, key.column))
                 table.entries[key.raw] = (key, inner)
                 table = inner
             elif isinstance(held[1], _Table):
@@ -143,7 +143,7 @@ class _Scanner:
                 if match is None:
                     raise self._error(position, "expected a key")
                 name, position = match[0], match.end()
-            line, column = self._place(start)
+            line, column = self.lines.place(start)
             keys.append(Node(self.path, SCALAR, line, column, raw=name, quoted=True))
             if len(keys) > self.limits.dotted_parts:
                 raise self._error(start, f"a key has more than {self.limits.dotted_parts} parts")
@@ -162,7 +162,7 @@ class _Scanner:
             if depth >= self.limits.toml_nesting:
                 raise self._error(position, f"nests deeper than {self.limits.toml_nesting} levels")
             return (self._array if character == "[" else self._inline_table)(position, depth + 1)
-        line, column = self._place(position)
+        line, column = self.lines.place(position)
         if character in ('"', "'"):
             triple = text.startswith(character * 3, position)
             value, end = self._string(position)
@@ -175,7 +175,7 @@ class _Scanner:
         return Node(self.path, SCALAR, line, column, raw=word), match.end()
 
     def _array(self, position: int, depth: int) -> tuple[Node, int]:
-        line, column = self._place(position)
+        line, column = self.lines.place(position)
         items: list[Node] = []
         position = self._skip_lines(position + 1)
         while not self.text.startswith("]", position):
@@ -240,7 +240,7 @@ class _Scanner:
         return ""  # a backslash at the end of a line joins it with the next
 
     def _frozen(self, table: _Table) -> Node:
-        line, column = self._place(table.at)
+        line, column = self.lines.place(table.at)
         entries = tuple((key, self._frozen_value(value)) for key, value in table.entries.values())
         return Node(self.path, MAPPING, line, column, entries=entries)
 
@@ -266,12 +266,8 @@ class _Scanner:
             raise self._error(following, "expected the end of the line")
         return self._skip_lines(following)
 
-    def _place(self, position: int) -> tuple[int, int]:
-        line = bisect_right(self.line_starts, position)
-        return line, position - self.line_starts[line - 1] + 1
-
     def _error(self, position: int, why: str) -> ReadError:
-        return ReadError(self.path, self._place(min(position, len(self.text)))[0], f"not valid TOML: {why}")
+        return ReadError(self.path, self.lines.place(min(position, len(self.text)))[0], f"not valid TOML: {why}")
 
 
 def _is_escaped(text: str, start: int, position: int) -> bool:
