@@ -185,16 +185,8 @@ def _state(tree: Tree, audit: Audit) -> _State:
 def _wide(request: Request) -> Request:
     """The same question about all files and all that runs anyway, so that an edit can't do harm unseen."""
     choice = request.choice
-    return replace(
-        request,
-        only=None,
-        touched=False,
-        changed=None,
-        baseline=None,
-        min_confidence="low",
-        config=replace(request.config, baseline=""),
-        choice=replace(choice, select=(), extend_select=(*choice.extend_select, *choice.select)),
-    )
+    every = replace(choice, select=(), extend_select=(*choice.extend_select, *choice.select))
+    return replace(request.unnarrowed(), choice=every)
 
 
 def _edit(finding: Finding) -> Edit:

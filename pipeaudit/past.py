@@ -30,17 +30,7 @@ def baseline(request: Request, ref: str) -> Iterator[Path]:
         root.mkdir()
         _write(tree, ref, root, request.config.limits)
         now = git.revision(tree)
-        then = replace(
-            request,
-            root=root,
-            only=None,
-            touched=False,
-            changed=None,
-            baseline=None,
-            min_confidence="low",
-            config=replace(request.config, baseline=""),
-            as_of=request.as_of or (now.day if now else ""),
-        )
+        then = replace(request.unnarrowed(), root=root, as_of=request.as_of or (now.day if now else ""))
         found = then.find()
         found = replace(found, files=tuple(replace(file, tracked=True) for file in found.files))
         known = engine.audit(then, found)[0]

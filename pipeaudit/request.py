@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeaudit.config import Config
@@ -53,6 +53,18 @@ class Request:
             return None
         folders = tuple(path for path in self.only if path.endswith("/"))
         return frozenset(path for path in paths if path in self.only or path.startswith(folders))
+
+    def unnarrowed(self) -> Request:
+        """The same question with nothing that keeps findings back: no chosen files or lines, no baseline."""
+        return replace(
+            self,
+            only=None,
+            touched=False,
+            changed=None,
+            baseline=None,
+            min_confidence="low",
+            config=replace(self.config, baseline=""),
+        )
 
     def find(self) -> Discovery:
         """The files of the tree that are ours to look at; files that the call names always are, unless it says so."""
