@@ -130,9 +130,6 @@ def tekton(path: str, document: Node) -> Iterator[Workflow]:
     yield Workflow(path, "Tekton", document.at, frozenset({"push"}), (Job("tasks", document.at, steps),))
 
 
-_SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
-
-
 def jenkins(path: str, text: str) -> Iterator[Workflow]:
     """The stages of a Jenkinsfile in order, each a job after the one before it."""
     try:
@@ -160,9 +157,9 @@ def _jenkins_jobs(block: Block, path: str, jobs: list[Job]) -> None:
 def _jenkins_job(stage: Block, name: str, path: str, needs: tuple[str, ...]) -> Job:
     calls = [call for block in _inside(stage) for call in block.calls]
     steps = tuple(
-        Step(Location(path, call.line), command=call.argument("script"))
+        Step(Location(path, call.line), command=call.command)
         for call in sorted(calls, key=lambda call: call.line)
-        if call.name in _SHELLS and call.argument("script")
+        if call.command
     )
     manual = any(call.name == "input" for call in calls) or any(block.name == "input" for block in stage.blocks)
     return Job(name, Location(path, stage.line), steps, needs, manual=manual)

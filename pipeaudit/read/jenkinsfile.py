@@ -17,6 +17,7 @@ _OTHER = re.compile(r"[0-9][\w.]*|[=~!<>+*%&|?^@\\#-]+|.")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
 _QUOTES = ("'''", '"""', "'", '"')
 _OPENS_PATTERN = frozenset(("(", ",", "=", "=~", "==~", "[", ":"))
+_SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
 _FARTHEST_ARGUMENT = 60  # tokens of a call that are looked at
 
 
@@ -33,6 +34,15 @@ class Call:
         """The string under one of these names, else the first one without a name."""
         found = next((text for name, text in self.named if name in names), "")
         return found or (self.texts[0] if self.texts else "")
+
+    @property
+    def is_shell(self) -> bool:
+        return self.name in _SHELLS
+
+    @property
+    def command(self) -> str:
+        """What a shell is given; "" where the script is put together when it runs, and for all other calls."""
+        return self.argument("script") if self.is_shell else ""
 
 
 @dataclass(slots=True)

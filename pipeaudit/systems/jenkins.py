@@ -16,7 +16,6 @@ from pipeaudit.system import ConfigSource, Declared, Problem, Stage, config_syst
 if TYPE_CHECKING:
     from pipeaudit.read.jenkinsfile import Block, Call
 
-_SHELLS = frozenset(("sh", "bat", "powershell", "pwsh"))
 _NO_STEPS = frozenset(
     "when environment agent options parameters triggers tools axes excludes libraries post input".split()
 )
@@ -136,8 +135,8 @@ def _calls(block: Block, folder: str) -> Iterator[tuple[Call, str]]:
 
 def _runs(block: Block, folder: str) -> Iterator[Program]:
     for call, where in _calls(block, folder):
-        if call.name in _SHELLS and (command := call.argument("script")):
-            yield Program(command=command, folder=resolve("", where or "."))
+        if call.command:
+            yield Program(command=call.command, folder=resolve("", where or "."))
 
 
 def _named(block: Block, verb: str) -> list[str]:
@@ -153,9 +152,9 @@ def _triggers(root: Block, pipeline: Block) -> Iterator[Call]:
 def _note(stage: _Stage, schedule: str) -> str:
     calls = [call for call, _ in _calls(stage.block, "")]
     said = []
-    if any(call.name in _SHELLS and not call.argument("script") for call in calls):
+    if any(call.is_shell and not call.command for call in calls):
         said.append("a command is put together when it runs")
-    elif not any(call.name in _SHELLS for call in calls) and (called := _unread(stage.block)):
+    elif not any(call.is_shell for call in calls) and (called := _unread(stage.block)):
         said.append(f"calls {called}, which is not read")
     if any(call.name == "input" for call in calls) or any(block.name == "input" for block in stage.block.blocks):
         said.append("waits for a person")
