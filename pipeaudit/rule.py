@@ -10,7 +10,7 @@ from inspect import cleandoc
 from typing import TypeVar
 
 from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_example, is_test
-from pipeaudit.flow.kept import KeptByTest, called_validation, kept_by_test, searched_by_test
+from pipeaudit.flow.kept import KeptByTest, called_validation, is_published_test, kept_by_test, searched_by_test
 from pipeaudit.flow.leakage import (
     Evaluation,
     Leak,
@@ -130,6 +130,7 @@ __all__ = [
     "invocations",
     "is_example",
     "is_from_request",
+    "is_published_test",
     "is_seeded",
     "is_test",
     "judged",

@@ -122,7 +122,7 @@ def _chosen(events: Events, choice: Event, training: Event, trained: frozenset[i
     judged = _judged_on(events, rows, choice)
     if judged is None:
         return None
-    published = _is_published(events, rows)
+    published = is_published_test(events, rows)
     if not published and not _is_called_test(events, rows):
         return None
     if _others_judge(events, rows, trained):
@@ -170,7 +170,7 @@ def _looked_at(event: Event) -> Iterator[Snapshot]:
         yield event.receiver
 
 
-def _is_published(events: Events, rows: frozenset[int]) -> bool:
+def is_published_test(events: Events, rows: frozenset[int]) -> bool:
     """Whether all of these rows are what their data set calls its test part."""
     return all(any(_says_test(events, above) for above in events.rows.ancestors(row)) for row in rows)
 

@@ -1,4 +1,21 @@
-from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, Scope, Severity, Snapshot, rule
+import re
+
+from pipeaudit.rule import (
+    Confidence,
+    Event,
+    Events,
+    Iterator,
+    Match,
+    Related,
+    Scope,
+    Severity,
+    Snapshot,
+    is_published_test,
+    judged,
+    rule,
+)
+
+_CARES = re.compile(r"^torch\.nn\.(?:\w*Dropout\w*|\w*BatchNorm\w*)$")
 
 
 @rule(
@@ -7,7 +24,7 @@ from pipeaudit.rule import Confidence, Event, Events, Iterator, Match, Related, 
     ceiling=Confidence.MEDIUM,
     stage=None,
     controls=("EVL-1", "DEP-4"),
-    kinds=("not-restored", "exported"),
+    kinds=("not-restored", "exported", "evaluated"),
     scope=Scope.FILE,
 )
 def mode_not_toggled(events: Events) -> Iterator[Match]:
@@ -44,11 +61,14 @@ def mode_not_toggled(events: Events) -> Iterator[Match]:
             model.eval()
             print(model(features))
 
-    Kinds: `not-restored` (no `train()` in the loop that calls `eval()`), `exported` (exported with no `eval()` before).
+    Kinds: `not-restored` (no `train()` in the loop that calls `eval()`), `exported` (exported with no `eval()` before),
+    `evaluated` (a program with dropout or batch norm trains a network and asks it about test rows, and calls `eval()`
+    nowhere).
 
     Fix: `model.train()` at the start of each epoch, `model.eval()` before validation and export.
 
-    Not seen: trainers that toggle by themselves; networks without layers that care; dropout that is kept on purpose.
+    Not seen: trainers that toggle by themselves; layers that care inside ready-made networks; dropout that is kept on
+    purpose; an `eval()` that comes too late. `evaluated` wants rows that a split put aside or a publisher calls test.
 
     Source: Zhang et al., CAIN 2022, smell 18.
     """
@@ -73,6 +93,36 @@ def mode_not_toggled(events: Events) -> Iterator[Match]:
                     symbol=off.function,
                 )
     yield from _exports(events, evals)
+    if not evals and events.of("backward"):
+        yield from _evaluated(events)
+
+
+def _evaluated(events: Events) -> Iterator[Match]:
+    """The first time that a trained network is asked about held-out rows, where no network is ever switched."""
+    layer = next((event for event in events.of("construct_model") if _CARES.match(event.name)), None)
+    if layer is None or any("eval" in event.short.lower() for event in events.of("call")):
+        return
+    for pair in judged(events):
+        asked, rows = pair.evaluation.event, pair.evaluation.rows
+        if "backward" not in pair.training.event.roles or pair.evaluation.how not in ("predict", "metric", "loss"):
+            continue
+        parts = all(any(events.rows[a].kind == "part" for a in events.rows.ancestors(row)) for row in rows)
+        apart = events.rows.disjoint(rows, pair.training.rows) if parts else is_published_test(events, rows)
+        if apart and not events.rows.overlap(rows, pair.training.rows):
+            yield Match(
+                asked.at,
+                f"the network is asked about held-out rows in training mode: `{layer.short}` acts as in training, and "
+                "nothing here calls `eval()`",
+                kind="evaluated",
+                confidence=Confidence.MEDIUM,
+                related=(
+                    Related(layer.at, "this layer does something else in training"),
+                    Related(pair.training.event.at, "trained here"),
+                ),
+                fix="Call eval() before it is judged, and train() before it is trained again.",
+                symbol=asked.function,
+            )
+            return
 
 
 def _shared(backward: Event, off: Event) -> int | None:
