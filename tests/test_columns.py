@@ -25,7 +25,10 @@ STATEMENTS = st.builds("{} = f({}, [{}])".format, NAMES, TEXTS, TEXTS) | st.buil
 )
 
 
-def code_at(source: str, node: ast.AST) -> str:
+_PLACED = (ast.expr, ast.stmt)
+
+
+def code_at(source: str, node: ast.expr | ast.stmt) -> str:
     lines = source.split("\n")[node.lineno - 1 : node.end_lineno]
     lines[-1] = lines[-1][: node.end_col_offset]
     return "\n".join(lines)[node.col_offset :]
@@ -34,9 +37,9 @@ def code_at(source: str, node: ast.AST) -> str:
 @given(st.lists(st.lists(STATEMENTS, min_size=1, max_size=3), max_size=4))
 def test_a_node_begins_and_ends_where_its_characters_do(lines: list[list[str]]) -> None:
     source = "\n".join(part if part.startswith("if") else f"{part}; é" for line in lines for part in line)
-    expected = [ast.get_source_segment(source, n) for n in ast.walk(ast.parse(source)) if hasattr(n, "lineno")]
+    expected = [ast.get_source_segment(source, n) for n in ast.walk(ast.parse(source)) if isinstance(n, _PLACED)]
     tree = in_characters(ast.parse(source), source.encode())
-    assert [code_at(source, n) for n in ast.walk(tree) if hasattr(n, "lineno")] == expected
+    assert [code_at(source, n) for n in ast.walk(tree) if isinstance(n, _PLACED)] == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,13 @@ def test_columns_do_not_depend_on_the_encoding(data: bytes) -> None:
 
 def test_findings_stand_at_their_characters_in_files_and_cells(tmp_path: Path) -> None:
     code = f"import yaml\n{LINE}\n"
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": code}
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": code,
+    }
     (tmp_path / "a.py").write_text(code, encoding="utf-8")
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "b.ipynb").write_text(json.dumps(notebook), encoding="utf-8")

@@ -62,7 +62,8 @@ Told = Callable[..., list[str]]
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in {"helper.py": HELPER, "train.py": TRAIN, "clean.py": CLEAN, "broken.py": "x = (\n"}.items():
         (tmp_path / name).write_text(text)
-    cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": c} for c in CELLS]
+    code: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [{**code, "source": text} for text in CELLS]
     cells[0] = {"cell_type": "markdown", "metadata": {}, "source": CELLS[0]}
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "wine.ipynb").write_text(json.dumps(notebook))
@@ -109,10 +110,9 @@ def test_what_an_imported_helper_learned_on_the_rows_of_both_sides_is_told_as_a_
 
 
 def test_what_is_learned_on_one_side_of_a_fold_is_no_leak(told: Told) -> None:
-    assert [step for step in told("clean.py:8", "test") if not step.startswith("rows:")] == [
-        "learned: `StandardScaler()` learns scaling on the `train` part of `rows.csv`, none of which is among these rows "
-        "(clean.py:7)"
-    ]
+    [step] = [step for step in told("clean.py:8", "test") if not step.startswith("rows:")]
+    learned = "`StandardScaler()` learns scaling on the `train` part of `rows.csv`"
+    assert step == f"learned: {learned}, none of which is among these rows (clean.py:7)"
 
 
 def test_a_cell_is_named_as_reports_name_it(told: Told) -> None:

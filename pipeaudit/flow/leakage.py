@@ -509,11 +509,7 @@ def _varies_in_loop(events: Events, pair: Judged) -> bool:
     loops = set(pair.evaluation.event.loops) & set(pair.training.event.loops)
     if not loops:
         return False
-    made = {
-        e.id
-        for e in events
-        if e.loops and e.result is not None and e.result.identity in pair.training.models
-    }
+    made = {e.id for e in events if e.loops and e.result is not None and e.result.identity in pair.training.models}
     if "backward" in pair.training.event.roles:  # `network.train()` gives the network back, and makes none
         made = {i for i in made if (result := events.items[i].result) is not None and result.produced == i}
     return any(loops & set(events.items[i].loops) for i in made if "fit" not in events.items[i].name.rpartition(".")[2])

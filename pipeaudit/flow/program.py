@@ -257,10 +257,10 @@ def analyse(
     machines = {path: runner.top(path) for path in sorted(facts)}
     events: dict[str, Events] = {}
     for path in list(machines):
-        machine = machines.pop(path)
-        runner.uncalled(machine)
-        events[path] = runner.events(machine)
-        machine.forget()
+        started = machines.pop(path)
+        runner.uncalled(started)
+        events[path] = runner.events(started)
+        started.forget()
     return events, runner.problems
 
 

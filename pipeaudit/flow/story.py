@@ -144,7 +144,8 @@ class _Teller:
             event = self.events.with_id(item.event)
             if event is not None:
                 target = ", with the target," if item.supervised else ""
-                text = f"`{_learner(event)}` learns {_LEARNT.get(item.what, item.what)}{target} on {self._all(item.rows)}{self._beyond(item)}"
+                what = f"`{_learner(event)}` learns {_LEARNT.get(item.what, item.what)}{target}"
+                text = f"{what} on {self._all(item.rows)}{self._beyond(item)}"
                 yield Step("learned", text, event.at, item.strong)
 
     def _beyond(self, item: Learned) -> str:
