@@ -16,6 +16,7 @@ from pipeaudit.clock import Clock, TimeUp
 from pipeaudit.config import Config
 from pipeaudit.discover import Discovery, FileProblem, read_bytes
 from pipeaudit.flow.events import Events
+from pipeaudit.forked import can_fork
 from pipeaudit.graph.build import build
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.ignore import Patterns
@@ -212,7 +213,8 @@ def _judged(
         twin=texts.notebook_of,
     )
     scopes = (Scope.FILE,) if request.file_rules_only else (Scope.FILE, Scope.PROJECT)
-    findings, failures = rulebook.run(selection, project, places, scopes, clock)
+    in_two = _pays(request, texts.tree)
+    findings, failures = rulebook.run(selection, project, places, scopes, clock, in_two_processes=in_two)
     ran = frozenset(rule.id for rule in selection.rules if rule.scope in scopes)
     suppressions = list(_suppressions(request.config, texts)) if selection.rules else []
     outcome = suppress.apply(findings, suppressions, selection.book, ran, as_of, unread)
@@ -226,6 +228,18 @@ def _judged(
         tuple(str(failure) for failure in wrong if not isinstance(failure, TimeUp)),
         tuple(Problem(".", 1, str(failure)) for failure in wrong if isinstance(failure, TimeUp)),
     )
+
+
+def _pays(request: Request, tree: Tree) -> bool:
+    """Whether a second process is worth its start."""
+    if request.jobs == 1 or not can_fork():
+        return False
+    sizes = [file.size for path, file in tree.files.items() if path.endswith((".py", ".ipynb"))]
+    return request.jobs > 1 or len(sizes) >= _MANY_FILES or sum(sizes) >= _MANY_BYTES
+
+
+_MANY_FILES = 64
+_MANY_BYTES = 500_000
 
 
 def _suppressions(config: Config, texts: Texts) -> Iterator[Suppression]:

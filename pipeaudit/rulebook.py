@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeAlias
 
 from pipeaudit.clock import Clock, TimeUp
 from pipeaudit.model.audit import RuleInfo
@@ -33,11 +34,6 @@ class RulebookError(UserError):
 
 class RuleFailure(Exception):
     """A rule raised: a defect of the rule, told with its name; the other rules' findings stand."""
-
-    def __init__(self, rule: Rule, path: str, cause: Exception) -> None:
-        super().__init__(f"rule {rule.id} failed ({type(cause).__name__}: {cause}); this is a defect of the rule")
-        self.rule = rule
-        self.path = path
 
 
 @dataclass(frozen=True)
@@ -219,17 +215,22 @@ class Places:
 
 
 def run(
-    selection: Selection, project: Project, places: Places, scopes: Sequence[Scope], clock: Clock
+    selection: Selection,
+    project: Project,
+    places: Places,
+    scopes: Sequence[Scope],
+    clock: Clock,
+    *,
+    in_two_processes: bool = False,
 ) -> tuple[tuple[Finding, ...], list[RuleFailure | TimeUp]]:
     """The findings of the chosen rules of these scopes, sorted, each once, with fingerprints that keep them apart.
 
     Beside them stands what went wrong: rules that failed, and rules that the clock stopped.
     """
-    failures: list[RuleFailure | TimeUp] = []
-    matches: list[tuple[Rule, Match]] = []
-    for rule in selection.rules:
-        if rule.scope in scopes:
-            matches += [(rule, match) for match in _matches(rule, project, failures, clock)]
+    rules = [rule for rule in selection.rules if rule.scope in scopes]
+    answers = _in_two(rules, project, clock) if in_two_processes else [_matches(rule, project, clock) for rule in rules]
+    failures = [failure for _, failed in answers for failure in failed]
+    matches = [(rule, match) for rule, (found, _) in zip(rules, answers, strict=True) for match in found]
     found = _one_for_each_place(
         [
             (rule, match)
@@ -240,13 +241,27 @@ def run(
     return _findings(selection, _without_twins(found, places), places), failures
 
 
-def _matches(rule: Rule, project: Project, failures: list[RuleFailure | TimeUp], clock: Clock) -> list[Match]:
+_Answer: TypeAlias = tuple[list[Match], list[RuleFailure | TimeUp]]
+
+
+def _in_two(rules: Sequence[Rule], project: Project, clock: Clock) -> list[_Answer]:
+    """The rules' answers, half of them from a second process; what it could not read is noted here, too."""
+    from pipeaudit.forked import shared
+
+    problems = project.repository.problems
+    answers, noted = shared(len(rules), lambda number: _matches(rules[number], project, clock), lambda: problems)
+    problems += [problem for problem in noted or () if problem not in problems]
+    return answers
+
+
+def _matches(rule: Rule, project: Project, clock: Clock) -> _Answer:
     subjects: Mapping[str, object] = {"": project}
     if rule.scope is Scope.FILE:
         subjects = {path: project.programs[path] for path in sorted(project.programs)}
     matches: list[Match] = []
+    failures: list[RuleFailure | TimeUp] = []
     with clock.steps(f"rule {rule.id}") as step:
-        for path, subject in subjects.items():
+        for subject in subjects.values():
             try:
                 with step:
                     found = list(rule.check(subject))
@@ -254,8 +269,9 @@ def _matches(rule: Rule, project: Project, failures: list[RuleFailure | TimeUp],
             except TimeUp as error:
                 failures.append(error)
             except Exception as error:  # noqa: BLE001 # told as a failure of the run: exit 2, and an entry in `errors`
-                failures.append(RuleFailure(rule, path, error))
-    return matches
+                told = f"rule {rule.id} failed ({type(error).__name__}: {error}); this is a defect of the rule"
+                failures.append(RuleFailure(told))
+    return matches, failures
 
 
 def _one_for_each_place(matches: Iterable[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:

@@ -30,7 +30,9 @@ def tree_options(command: Command) -> Command:
         click.option("--force", is_flag=True, help="Let --output replace a file that the repository tracks."),
         click.option("--max-errors", type=click.IntRange(0), help="Exit 3 if more inputs can't be analysed."),
         click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True),
-        click.option("--jobs", type=click.IntRange(1), help="Processes to use; the report does not depend on it."),
+        click.option(
+            "--jobs", type=click.IntRange(1), help="1: one process; more: two, on any tree. The report is the same."
+        ),
         click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs."),
         click.option("--debug", is_flag=True, help="Show the traceback of an internal error."),
     )
