@@ -51,7 +51,7 @@ def audit(
     rules = resources.folder("rules")
     selection = book.chosen(_choice(request, book, rules))
     sources = Sources(tree)
-    alone = request.alone(tree.paths)
+    alone = _alone(request, tree)
     problems = [problem for problem in found.problems if alone is None or problem.path in alone]
     events, facts = programs(request, tree, sources, problems, store, alone=alone)
     if alone is not None:
@@ -111,6 +111,12 @@ def audit(
         impact=_impact(request, graph, sources) if request.impact else None,
     )
     return finished, judged.failures
+
+
+def _alone(request: Request, tree: Tree) -> frozenset[str] | None:
+    """The files to be looked at by themselves, with the notebooks that tell what their scripts hold, too."""
+    named = request.alone(tree.paths)
+    return None if named is None else named | {twin for path in named if (twin := Texts(tree).notebook_of(path))}
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -63,7 +63,10 @@ class Texts:
         twin = f"{path.removesuffix('.py')}.ipynb"
         if not path.endswith(".py") or twin not in self.tree or path not in self.tree:
             return ""
-        return twin if is_exported(self.tree.data(path)) else ""
+        try:
+            return twin if is_exported(self.tree.data(path)) else ""
+        except ReadError:
+            return ""
 
     def cells(self, path: str) -> tuple[notebook.Cell, ...]:
         if path not in self._cells:
