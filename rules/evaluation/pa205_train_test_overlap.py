@@ -51,17 +51,19 @@ def train_test_overlap(events: Events) -> Iterator[Match]:
 
     Fix: evaluate on rows that were held out, or by cross-validation.
 
-    Not seen: an evaluation in another program. A training figure beside a held-out one is normal and not meant here.
+    Not seen: an evaluation in another program, so where the model is saved the finding is of medium confidence. A
+    training figure beside a held-out one is normal and not meant here.
 
     Source: Kapoor and Narayanan, leakage L1.1.
     """
+    is_handed_on = any("save_model" in event.roles for event in events)
     for pair in overlaps(events):
         strong = pair.training.event.strong and pair.evaluation.event.strong and pair.evaluation.how != "predict"
         yield Match(
             pair.evaluation.event.at,
             "the model is evaluated on rows that it was trained on at "
-            f"{pair.training.event.at.seen_from(pair.evaluation.event.at)}, and on no others",
-            confidence=Confidence.HIGH if strong else Confidence.MEDIUM,
+            f"{pair.training.event.at.seen_from(pair.evaluation.event.at)}, and on no others in this program",
+            confidence=Confidence.HIGH if strong and not is_handed_on else Confidence.MEDIUM,
             related=(Related(pair.training.event.at, "trained on the same rows"),),
             fix="Hold rows out before training, or use cross-validation.",
             symbol=pair.evaluation.event.function,
