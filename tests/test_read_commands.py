@@ -195,7 +195,7 @@ all: model.pkl ## help
 
 $(DATA)/clean.csv: clean.py $(RAW) | out
 \t@$(PYTHON) $< --in $(RAW) \\
-\t  --out $@
+    --out $@
 
 model.pkl: $(DATA)/clean.csv
 \t-cd src && $(PYTHON) train.py $(ARGS)

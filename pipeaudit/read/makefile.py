@@ -90,9 +90,7 @@ class _Reader:
     def _statement(self, number: int) -> int:
         line = self.lines[number]
         if line.startswith("\t"):
-            if self.rules and line.strip():
-                self.rules[-1].recipe.append((number + 1, line[1:]))
-            return number + 1
+            return self._recipe(number)
         text, end = self._joined(number)
         text = text.partition(" #")[0].strip()
         if not text or text.startswith("#"):
@@ -113,6 +111,17 @@ class _Reader:
             if colon and names.strip() and "=" not in names:
                 self._rule(number + 1, names, rest.removeprefix(":"))
         return end
+
+    def _recipe(self, number: int) -> int:
+        """A line of a recipe, with those that a backslash at its end makes part of it, whatever they begin with."""
+        goes_on = True
+        while goes_on and number < len(self.lines):
+            line = self.lines[number]
+            if self.rules and line.strip():
+                self.rules[-1].recipe.append((number + 1, line.removeprefix("\t")))
+            goes_on = (len(line) - len(line.rstrip("\\"))) % 2 == 1
+            number += 1
+        return number
 
     def _joined(self, number: int) -> tuple[str, int]:
         parts = [self.lines[number]]
