@@ -10,11 +10,9 @@ from typing import Protocol
 from pipeaudit.evidence.prose import Writing
 from pipeaudit.evidence.workflow import Workflow
 from pipeaudit.model.location import Location
-from pipeaudit.read.dockerfile import is_dockerfile
+from pipeaudit.read.dockerfile import Dockerfile, is_dockerfile
+from pipeaudit.read.makefile import Makefile
 
-_RECIPE = re.compile(r"^\t(.*)$")
-_TARGET = re.compile(r"^([A-Za-z0-9_./%-]+)\s*:(?!=)")
-_INSTRUCTION = re.compile(r"^\s*(RUN|CMD|ENTRYPOINT)\s+(.*)$", re.IGNORECASE)
 _SHELL_LANGUAGES = frozenset(("bash", "sh", "shell", "console", "zsh", "", "powershell", "cmd"))
 
 
@@ -37,8 +35,12 @@ class Command:
         return self.text[start : end if end >= 0 else len(self.text)]
 
 
-class Texts(Protocol):
+class Tree(Protocol):
     def text(self, path: str) -> str: ...
+
+    def makefile(self, path: str) -> Makefile | None: ...
+
+    def dockerfile(self, path: str) -> Dockerfile | None: ...
 
 
 def from_workflows(workflows: tuple[Workflow, ...]) -> Iterator[Command]:
@@ -49,50 +51,38 @@ def from_workflows(workflows: tuple[Workflow, ...]) -> Iterator[Command]:
                     yield Command(step.command, step.at, "ci")
 
 
-def from_files(paths: tuple[str, ...], tree: Texts) -> Iterator[Command]:
+def from_files(paths: tuple[str, ...], tree: Tree) -> Iterator[Command]:
     for path in paths:
         name = path.rpartition("/")[2].lower()
         if name in ("makefile", "gnumakefile") or name.endswith((".mk", ".make")):
-            yield from _makefile(path, tree.text(path))
+            makefile = tree.makefile(path)
+            yield from () if makefile is None else _makefile(makefile)
         elif name == "justfile" or name in ("taskfile.yml", "taskfile.yaml"):
             yield Command(tree.text(path), Location(path), "make")
         elif name.endswith((".sh", ".bash", ".zsh", ".ps1", ".bat", ".cmd")):
             yield Command(_without_comments(tree.text(path)), Location(path), "script")
         elif is_dockerfile(path):
-            yield from _image(path, tree.text(path))
+            image = tree.dockerfile(path)
+            yield from () if image is None else _image(image)
 
 
 def _without_comments(text: str) -> str:
     return "\n".join("" if line.lstrip().startswith("#") else line for line in text.split("\n"))
 
 
-def _makefile(path: str, text: str) -> Iterator[Command]:
-    target = ""
-    for number, line in enumerate(text.split("\n"), 1):
-        found = _TARGET.match(line)
-        if found:
-            target = found.group(1)
-        recipe = _RECIPE.match(line)
-        if recipe and not recipe.group(1).lstrip("@-").lstrip().startswith("#"):
-            yield Command(recipe.group(1).lstrip("@-"), Location(path, number), "make", target)
+def _makefile(makefile: Makefile) -> Iterator[Command]:
+    for target in makefile.targets:
+        for line, text in target.recipe:
+            if not text.lstrip("@-").lstrip().startswith("#"):
+                yield Command(text.lstrip("@-"), Location(makefile.path, line), "make", target.name)
 
 
-def _image(path: str, text: str) -> Iterator[Command]:
-    lines = text.split("\n")
-    number = 0
-    while number < len(lines):
-        found = _INSTRUCTION.match(lines[number])
-        start = number
-        if found:
-            body = [found.group(2)]
-            while body[-1].rstrip().endswith("\\") and number + 1 < len(lines):
-                number += 1
-                body.append(lines[number])
-            words = "\n".join(body)
-            if found.group(1).upper() != "RUN":
-                words = re.sub(r"[\[\]\",]+", " ", words)
-            yield Command(words, Location(path, start + 1), "image")
-        number += 1
+def _image(file: Dockerfile) -> Iterator[Command]:
+    for instruction in file.of("RUN", "CMD", "ENTRYPOINT"):
+        text = instruction.script
+        if instruction.keyword != "RUN":
+            text = re.sub(r"[\[\]\",]+", " ", text)
+        yield Command(text, Location(file.path, instruction.line), "image")
 
 
 _BANG = re.compile(r"^\s*(?:!|%(?:sh|bash|pip|run)\b)\s*(.*)$")

@@ -18,6 +18,7 @@ from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.model.control import Evidence, Strength
 from pipeaudit.model.location import Location
 from pipeaudit.read.dockerfile import Dockerfile
+from pipeaudit.read.makefile import Makefile
 from pipeaudit.read.node import Node
 from pipeaudit.repository import Repository
 from pipeaudit.rule import Project
@@ -96,6 +97,9 @@ class Facts:
 
     def is_empty(self, path: str) -> bool:
         return self.repository.is_empty(path)
+
+    def makefile(self, path: str) -> Makefile | None:
+        return self.repository.makefile(path)
 
     def dockerfile(self, path: str) -> Dockerfile | None:
         return self.repository.dockerfile(path)
