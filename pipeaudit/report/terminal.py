@@ -85,7 +85,7 @@ class _Page:
             f" {self._paint(text.message(finding.name) + kind, 'strong')}"
             f"{self._paint(f'  {finding.confidence.value} confidence', 'faint')}"
         )
-        self._line(f"  {place(finding.at)}")
+        self._wrapped(place(finding.at), "  ", "    ")
         self._frame(frame(audit.sources, finding.at), level)
         self._wrapped(text.message(finding.match.message), "  ")
         self._path(audit, finding)
