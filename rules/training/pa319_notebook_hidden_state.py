@@ -72,7 +72,7 @@ def notebook_hidden_state(project: Project) -> Iterator[Match]:
 def _names(project: Project, path: str) -> Iterator[Match]:
     for lost in project.lost_names(path):
         if lost.later is None:
-            where = "no cell makes it: the one that did is gone"
+            where = "no cell makes it any more"
         else:
             where = f"cell {lost.later + 1} makes it, below"
             where = "its own cell makes it, further down" if lost.later == lost.at.cell else where
