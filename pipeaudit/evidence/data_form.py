@@ -94,7 +94,6 @@ _AVAILABLE = re.compile(
 
 @signal("collection-scheduled")
 def collection_scheduled(facts: Facts) -> Iterator[Evidence]:
-
     for each, words in facts.once(schedules):
         if re.search(r"ingest|collect|download|fetch|scrap|crawl|extract|etl|load_data|data", words):
             yield Evidence(each.at, "the data is collected on a schedule", Strength.STRONG)
@@ -102,15 +101,7 @@ def collection_scheduled(facts: Facts) -> Iterator[Evidence]:
 
 @signal("collection-timestamps")
 def collection_timestamps(facts: Facts) -> Iterator[Evidence]:
-    """Columns that tell when a row came to be: in data files' headers, schemas and constants of reads."""
-    for path in facts.paths:
-        if path.lower().endswith((".csv", ".tsv")) and not is_test(path):
-            header = facts.header(path)
-            found = _TIME_COLUMN.search(header)
-            if found:
-                yield Evidence(
-                    Location(path), f"column `{found.group(1)}` tells when a row came to be", Strength.SUPPORTING
-                )
+    """Columns that tell when a row came to be: in feature definitions, in calls that sort by them, in documents."""
     for event in facts.calls.named("feast.*Source*", "feast.FeatureView"):
         if event.argument("timestamp_field") or event.argument("event_timestamp_column"):
             yield Evidence(event.at, "features carry their event time", Strength.STRONG)
@@ -138,18 +129,6 @@ _ABOUT_ROWS = re.compile(
     r"\bdata ?sets?\b|\bcolumns?\b|\brows?\b|\bformat(?:ted)?\b|\bratings?\b|\brecords?\b|\bcsv\b", re.IGNORECASE
 )
 _TIME_WORD = re.compile(r"[`,*:|(]\s*timestamps?\b|\btimestamps?\s*[`,:|)]", re.IGNORECASE)
-
-
-@signal("consent-column")
-def consent_column(facts: Facts) -> Iterator[Evidence]:
-    for path in facts.paths:
-        if path.lower().endswith((".csv", ".tsv")) and not is_test(path):
-            found = _CONSENT.search(facts.header(path))
-            if found:
-                yield Evidence(Location(path), f"column `{found.group(1)}` records consent", Strength.SUPPORTING)
-
-
-_CONSENT = re.compile(r"\b(\w*consent\w*|opt_?in|opt_?out|gdpr\w*|legal_basis|data_use)\b", re.IGNORECASE)
 
 
 @signal("data-licence-documented")

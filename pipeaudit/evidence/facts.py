@@ -104,10 +104,6 @@ class Facts:
     def dockerfile(self, path: str) -> Dockerfile | None:
         return self.repository.dockerfile(path)
 
-    def header(self, path: str) -> str:
-        """The first line of a table, where the repository shows it: data files are not opened."""
-        return ""
-
     def imported(self, path: str) -> tuple[str, ...]:
         """Files of the project that a program imports or steps into, found by the names it uses."""
         events = self.project.programs.get(path)
