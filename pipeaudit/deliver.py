@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeaudit.model.error import UserError
-from pipeaudit.report.text import visible
+from pipeaudit.report.text import inert, visible
 
 
 class DeliveryError(UserError):
@@ -17,8 +17,8 @@ class DeliveryError(UserError):
 
 
 def say(words: str) -> None:
-    """Everything that is not the report goes to standard error, with nothing in it that could steer a terminal."""
-    _write(2, visible(words + "\n"))
+    """Everything that is not the report goes to standard error, with nothing that could steer a terminal or CI."""
+    _write(2, inert(visible(words + "\n")))
 
 
 def show(report: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -385,3 +386,12 @@ def test_a_report_is_held_against_its_tree(leaky: Path, capfd: Capture, tmp_path
     assert capfd.readouterr().out == "changed  src/train.py\ngone  src/look.py\nnew  src/new.py\n"
     report.write_text('{"schema": "pipeaudit/audit/1", "files": [{"path": "../x"}]}')
     assert run(["verify", str(report), str(leaky)]) == 2
+
+
+def test_names_of_files_are_no_commands_to_ci(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "::error::forged.py").write_text("import yaml\nyaml.load(open('a'))  # pipeaudit: ignore[PA201] gone\n")
+    (tmp_path / "::warning::broken.py").write_text("x = (\n")
+    for words in (["check", "--show-files"], ["check"], ["audit"], ["check", "--fix"], ["check", "--statistics"]):
+        run([words[0], str(tmp_path), *words[1:]])
+        written = capfd.readouterr()
+        assert not re.search(r"(?m)^\s*::", written.out + written.err), words
