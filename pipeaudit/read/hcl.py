@@ -62,7 +62,7 @@ def parse(path: str, data: bytes) -> tuple[Block, ...]:
     if len(data) > DEFAULT.text_bytes:
         raise ReadError(path, 1, f"larger than {DEFAULT.text_bytes} bytes")
     text = data.decode("utf-8-sig", "replace")
-    return tuple(_Reader(path, _tokens(path, text)).body().blocks)
+    return tuple(_Reader(path, _tokens(text)).body().blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _Token:
     holes: tuple[str, ...] = ()
 
 
-def _tokens(path: str, text: str) -> list[_Token]:
+def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     position, line = 0, 1
     while position < len(text):

@@ -37,7 +37,7 @@ def modernised(text: str) -> str | None:
     hidden = _without_text(text)
     if not _MARKS.search(hidden) and "\t" not in text:
         return None
-    edits = [*_prints(text, hidden), *_others(text, hidden)]
+    edits = [*_prints(hidden), *_others(text, hidden)]
     parts: list[str] = []
     position = 0
     for start, end, new in sorted(edits):
@@ -101,7 +101,7 @@ def _others(text: str, hidden: str) -> Iterator[tuple[int, int, str]]:
             yield match.start(), match.start() + 1, ""
 
 
-def _prints(text: str, hidden: str) -> Iterator[tuple[int, int, str]]:
+def _prints(hidden: str) -> Iterator[tuple[int, int, str]]:
     """Print statements become calls: what follows up to the end of the statement stands in brackets."""
     for start, end in _statements(hidden):
         for match in _PRINT.finditer(hidden[start:end]):

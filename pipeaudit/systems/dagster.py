@@ -89,11 +89,10 @@ class _Asset(Model):
 @dataclass(eq=False)
 class _Decorator(Model):
     library: _Dagster
-    kind: str
     options: dict[str, Value]
 
     def call(self, call: Call) -> Value:
-        return self.library.asset(call, self.kind, call.args[0] if call.args else Unknown(), self.options)
+        return self.library.asset(call, call.args[0] if call.args else Unknown(), self.options)
 
 
 class _Dagster(FlowLibrary):
@@ -119,8 +118,8 @@ class _Dagster(FlowLibrary):
         if last in _ASSETS:
             function = call.args[0] if call.args else call.keywords.get("compute_fn")
             if isinstance(function, Function):
-                return self.asset(call, last, function, call.keywords)
-            return _Decorator(self, last, dict(call.keywords))
+                return self.asset(call, function, call.keywords)
+            return _Decorator(self, dict(call.keywords))
         if last in ("AssetKey", "AssetSpec", "AssetDep", "SourceAsset", "AssetIn", "AssetOut"):
             return self._key(call)
         return NOT_KNOWN
@@ -131,7 +130,7 @@ class _Dagster(FlowLibrary):
         own = _path(value)
         return _Key("/".join(part for part in (prefix, own) if part), _deps(call.keywords.get("deps")))
 
-    def asset(self, call: Call, kind: str, function: Value, options: dict[str, Value]) -> Value:
+    def asset(self, call: Call, function: Value, options: dict[str, Value]) -> Value:
         if not isinstance(function, Function):
             return NOT_KNOWN
         prefix = _path(options.get("key_prefix"))

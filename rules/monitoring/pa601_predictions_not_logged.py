@@ -2,7 +2,6 @@ from pipeaudit.rule import (
     Confidence,
     Event,
     Events,
-    Handler,
     Iterator,
     Match,
     Related,
@@ -75,7 +74,7 @@ def predictions_not_logged(events: Events) -> Iterator[Match]:
         return
     for handler in handlers(events):
         predicted = [event for event in handler.of("predict") if event.effect("predict")]
-        if predicted and not any(_records(handler, event) for event in handler.items):
+        if predicted and not any(_records(event) for event in handler.items):
             first = predicted[0]
             yield Match(
                 first.at,
@@ -87,7 +86,7 @@ def predictions_not_logged(events: Events) -> Iterator[Match]:
             )
 
 
-def _records(handler: Handler, event: Event) -> bool:
+def _records(event: Event) -> bool:
     """Whether an event keeps the prediction or the request: a log, a table, a queue, or a call that is not known."""
     if _KEEPS & set(event.roles):
         return True

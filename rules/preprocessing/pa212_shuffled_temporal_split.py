@@ -47,7 +47,7 @@ def shuffled_temporal_split(events: Events) -> Iterator[Match]:
     Source: Kapoor and Narayanan, leakage L3.1.
     """
     for split in events.of("split"):
-        if not _shuffles(events, split):
+        if not _shuffles(split):
             continue
         rows = {t for value in split.arguments.values() for part in (value, *value.elements) for t in part.rows}
         above = {a for token in rows for a in events.rows.ancestors(token)}
@@ -68,7 +68,7 @@ def shuffled_temporal_split(events: Events) -> Iterator[Match]:
             )
 
 
-def _shuffles(events: Events, split: Event) -> bool:
+def _shuffles(split: Event) -> bool:
     """Whether the split certainly mixes the order."""
     if split.constant("shuffle", True) is not True or "TimeSeries" in split.name or not split.effect("split"):
         return False

@@ -176,11 +176,7 @@ def _compared(project: Project, writer: Touch, training: Training, reader: Touch
             fix="Save what training fitted, and apply that.",
             symbol=refits[0].function,
         )
-    elif (
-        not program.of(*_PREPARES)
-        and not _loads_more(program, reader)
-        and not _is_unclear(project, program, prediction)
-    ):
+    elif not program.of(*_PREPARES) and not _loads_more(program, reader) and not _is_unclear(program, prediction):
         yield Match(
             prediction.at,
             f"the model of `{reader.name}` is asked without the step ({steps}) that its training data went through",
@@ -197,7 +193,7 @@ def _loads_more(program: Events, reader: Touch) -> bool:
     return any(event.at != reader.event.at for event in program.of("load_model", "load_pretrained"))
 
 
-def _is_unclear(project: Project, program: Events, prediction: Event) -> bool:
+def _is_unclear(program: Events, prediction: Event) -> bool:
     """Whether the input comes from a helper that could not be followed."""
     value = prediction.argument("X") or prediction.argument("0")
     if value is None or not value.name:
