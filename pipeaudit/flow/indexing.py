@@ -270,7 +270,7 @@ def _rows_or_columns(machine: Interpreter, owner: Value, index: Value, expressio
         if owner.produced >= 0 and not isinstance(index.constant, str):
             machine.chosen.add(owner.produced)
         return columns(owner, names, single=isinstance(index.constant, str))
-    if expression[0] == "tuple":
+    if expression[0] == "tuple" and expression[1]:
         rows = expression[1][0]
         row_index = (index.elements or {}).get(0, Value())
         made = owner.like(constant=MISSING, elements=None, mask=None)
@@ -359,7 +359,7 @@ def _indexed(machine: Interpreter, indexer: Indexer, index: Value, expression: E
         if expression[0] == "slice" and not owner.is_data:
             made.mask = (slice_text(owner.label, expression), False)
         return made
-    if expression[0] == "tuple":
+    if expression[0] == "tuple" and expression[1]:
         row_expression = expression[1][0]
         row_index = (index.elements or {}).get(0, Value())
         made = owner.like(constant=MISSING, elements=None, mask=None)
