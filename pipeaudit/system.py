@@ -9,11 +9,17 @@ wrong for its own engine.
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
+import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from pathlib import Path
 from posixpath import dirname, join, normpath
-from typing import TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias
 
 from pipeaudit.flow.events import Events
 from pipeaudit.model.finding import Problem
@@ -25,6 +31,7 @@ from pipeaudit.pyeval.frames import Frame
 from pipeaudit.pyeval.values import NOT_KNOWN, Bound, Class, Function, Instance, Value
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import ABSENT, Node
+from pipeaudit.resources import Compiled
 from pipeaudit.sources import Sources
 
 __all__ = [
@@ -233,14 +240,24 @@ class bounded:  # noqa: N801 # reads as a word: `with bounded(...)`
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A registered system. Config systems have patterns, Python systems packages, others neither."""
+    """A registered system, by the module and the name of its function: what it claims is known without importing it.
+
+    Config systems have patterns, Python systems packages; those of a whole repository may have both or neither.
+    """
 
     name: str
-    read: Callable[..., Iterator[Declared]]
+    module: str
+    function: str
     patterns: tuple[str, ...] = ()
     containing: tuple[bytes, ...] = ()
     package: tuple[str, ...] = ()
+    of_repository: bool = False
     of_programs: bool = False
+
+    @property
+    def read(self) -> Callable[..., Iterator[Declared]]:
+        read: Callable[..., Iterator[Declared]] = getattr(import_module(self.module), self.function)
+        return read
 
 
 Generator: TypeAlias = Callable[..., Iterator[Declared]]
@@ -248,7 +265,7 @@ Generator: TypeAlias = Callable[..., Iterator[Declared]]
 
 def config_system(name: str, *patterns: str, containing: tuple[bytes, ...] = ()) -> Callable[[Generator], Generator]:
     """Claims files by pattern; `containing`: only those whose text holds one of these."""
-    return lambda read: _marked(read, System(name, read, patterns=patterns, containing=containing))
+    return _marked(name, patterns=patterns, containing=containing)
 
 
 def python_system(
@@ -260,41 +277,68 @@ def python_system(
     Pipelines in folders of tests are no pipelines of the repository.
     """
     packages = (package,) if isinstance(package, str) else package
-    return lambda read: _marked(read, System(name, read, package=packages, containing=containing))
+    return _marked(name, package=packages, containing=containing)
 
 
-def repository_system(name: str, *, package: str | tuple[str, ...] = ()) -> Callable[[Generator], Generator]:
-    """Is given all sources at once; with `package`, the Python files that import it as well."""
+def repository_system(
+    name: str, *patterns: str, package: str | tuple[str, ...] = (), containing: tuple[bytes, ...] = ()
+) -> Callable[[Generator], Generator]:
+    """Is given all sources at once; with `package`, the Python files that import it as well.
+
+    With patterns or a package it is asked only where a file fits one (and holds one of the marks) or imports it.
+    """
     packages = (package,) if isinstance(package, str) else package
-    return lambda read: _marked(read, System(name, read, patterns=("",), package=packages))
+    return _marked(name, patterns=patterns, package=packages, containing=containing, of_repository=True)
 
 
 def program_system(name: str) -> Callable[[Generator], Generator]:
     """Is given the sources and the events of every Python program and notebook, by path."""
-    return lambda read: _marked(read, System(name, read, of_programs=True))
+    return _marked(name, of_programs=True)
 
 
-def _marked(read: Generator, system: System) -> Generator:
-    read.__system__ = system  # type: ignore[attr-defined] # functions take attributes, their type does not say so
-    return read
+def _marked(name: str, **claims: Any) -> Callable[[Generator], Generator]:
+    def mark(read: Generator) -> Generator:
+        read.__system__ = System(name, read.__module__, read.__name__, **claims)  # type: ignore[attr-defined] # functions take attributes, their type does not say so
+        return read
+
+    return mark
 
 
 def systems() -> tuple[System, ...]:
-    """All systems of the package, by the names of their modules."""
-    import importlib
-    import pkgutil
-
+    """All systems of the package, by the names of their modules; what they claim is compiled once."""
     from pipeaudit import systems as package
 
-    found: list[System] = []
+    folder = Path(package.__path__[0])
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    key = f"systems-{digest.hexdigest()}"
+    store = Compiled(folder)
+    known = store.get(key)
+    if known is not None:
+        return tuple(_from_plain(record) for record in json.loads(known))
+    found = tuple(_declared_systems(package))
+    store.put(key, json.dumps([_plain(system) for system in found]).encode())
+    return found
+
+
+def _declared_systems(package: ModuleType) -> Iterator[System]:
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        found += [
-            value.__system__
-            for value in vars(module).values()
-            if isinstance(getattr(value, "__system__", None), System)
-        ]
-    return tuple(found)
+        module = import_module(f"{package.__name__}.{info.name}")
+        declared = [getattr(value, "__system__", None) for value in vars(module).values()]
+        yield from (system for system in declared if isinstance(system, System))
+
+
+def _plain(system: System) -> list[object]:
+    """A system as JSON has it: what it claims, field by field."""
+    values = [getattr(system, item.name) for item in fields(system)]
+    return [[part.decode("latin-1") for part in v] if v and v is system.containing else v for v in values]
+
+
+def _from_plain(record: list[Any]) -> System:
+    name, module, function, patterns, containing, package, *of = record
+    marks = tuple(mark.encode("latin-1") for mark in containing)
+    return System(name, module, function, tuple(patterns), marks, tuple(package), *of)
 
 
 def declarations(sources: Sources, events: Mapping[str, Events]) -> list[Declared]:
@@ -306,22 +350,27 @@ def declarations(sources: Sources, events: Mapping[str, Events]) -> list[Declare
 
 
 def _declared(system: System, sources: Sources) -> Iterator[Declared]:
-    if system.patterns == ("",):
-        if system.package:
-            yield from system.read(sources, python_sources(sources, system.package))
-        else:
-            yield from system.read(sources)
+    if system.of_repository:
+        files = python_sources(sources, system.package) if system.package else []
+        if files or not (system.package or system.patterns) or any(_claimed(system, sources)):
+            yield from system.read(sources, files) if system.package else system.read(sources)
         return
-    for path in sources.matching(*system.patterns):
-        data = sources.data(path)
-        if data is not None and (not system.containing or any(mark in data for mark in system.containing)):
-            yield from _read(system, ConfigSource(path, sources))
+    for path in _claimed(system, sources):
+        yield from _read(system, ConfigSource(path, sources))
     if system.package:
         for source in python_sources(sources, system.package, system.containing):
             problems: list[Problem] = []
             with bounded(source.path, problems):
                 yield from system.read(source)
             yield from problems
+
+
+def _claimed(system: System, sources: Sources) -> Iterator[str]:
+    """The files that fit a pattern and hold one of the marks, if there are any."""
+    for path in sources.matching(*system.patterns):
+        data = sources.data(path)
+        if data is not None and (not system.containing or any(mark in data for mark in system.containing)):
+            yield path
 
 
 def _read(system: System, source: ConfigSource) -> Iterator[Declared]:

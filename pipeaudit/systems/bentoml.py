@@ -25,7 +25,7 @@ _BUILDS = ("bentofile.yaml", "bentofile.yml")
 _MODELS = frozenset(("get", "load_model", "load_runner", "load", "BentoModel", "HuggingFaceModel"))
 
 
-@repository_system("bentoml", package="bentoml")
+@repository_system("bentoml", *_BUILDS, "pyproject.toml", package="bentoml", containing=(b"service",))
 def stages(sources: Sources, files: Sequence[PythonSource]) -> Iterator[Declared]:
     builds = _builds(sources)
     told: set[str] = set()

@@ -21,7 +21,7 @@ _GROUP = re.compile(r"\([^()]*\)")
 _LONGEST = 1_000
 
 
-@repository_system("great-expectations", package="great_expectations")
+@repository_system("great-expectations", *_PROJECT, package="great_expectations")
 def stages(sources: Sources, files: Sequence[PythonSource]) -> Iterator[Declared]:
     projects = [path for path in sources.matching(*_PROJECT) if sources.document(path) is not None]
     if not projects:

@@ -59,7 +59,7 @@ class _Object:
         return f"{self.kind}/{self.name}"
 
 
-@repository_system("kubernetes")
+@repository_system("kubernetes", "*.yaml", "*.yml", containing=(b"apiVersion:",))
 def stages(sources: Sources) -> Iterator[Declared]:
     objects: dict[str, _Object] = {}
     for path in sources.paths:

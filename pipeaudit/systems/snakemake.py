@@ -41,10 +41,12 @@ _HELPERS = frozenset(("expand", "multiext", "glob_wildcards", "collect", "lookup
 _WILDCARD = re.compile(r"\{(?:\w+(?:\.\w+|\[\w+\]){0,4}(?:,[^{}]{0,200}(?:\{\d+(?:,\d*)?\})?[^{}]{0,100})?)?\}")
 MAX_RULES = DEFAULT.all_instances
 
+_MAINS = ("Snakefile", "snakefile", "Snakefile.*", "*.snakefile")
 
-@repository_system("snakemake")
+
+@repository_system("snakemake", *_MAINS, "*.smk")
 def stages(sources: Sources) -> Iterator[Declared]:
-    mains = sources.matching("Snakefile", "snakefile", "Snakefile.*", "*.snakefile")
+    mains = sources.matching(*_MAINS)
     seen: set[str] = set()
     for path in [*mains, *sources.matching("*.smk")]:
         if path in seen:

@@ -57,7 +57,7 @@ class _Resource:
         return f"{self.type}.{self.name}"
 
 
-@repository_system("terraform")
+@repository_system("terraform", "*.tf")
 def stages(sources: Sources) -> Iterator[Declared]:
     modules: dict[str, list[str]] = {}
     for path in sources.paths:

@@ -35,7 +35,7 @@ _FILES = {
 _CLASS = "TritonPythonModel"
 
 
-@repository_system("triton")
+@repository_system("triton", _CONFIG)
 def stages(sources: Sources) -> Iterator[Declared]:
     models: list[_Served] = []
     for path in sources.matching(_CONFIG):

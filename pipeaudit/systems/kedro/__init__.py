@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@repository_system("kedro", package="kedro")
+@repository_system(
+    "kedro",
+    "pipeline_registry.py",
+    "*conf/*.yml",
+    "*conf/*.yaml",
+    package="kedro",
+    containing=(b"register_pipelines", b"filepath"),
+)
 def stages(sources: Sources, files: Sequence[PythonSource]) -> Iterator[Declared]:
     registries = [file for file in files if file.path.rpartition("/")[2] in ("pipeline_registry.py", "hooks.py")]
     registries += _registries_by_name(sources, registries)
