@@ -395,3 +395,14 @@ def test_names_of_files_are_no_commands_to_ci(tmp_path: Path, capfd: pytest.Capt
         run([words[0], str(tmp_path), *words[1:]])
         written = capfd.readouterr()
         assert not re.search(r"(?m)^\s*::", written.out + written.err), words
+
+
+def test_the_first_baseline_can_be_written_where_settings_name_it(leaky: Path) -> None:
+    (leaky / "pipeaudit.toml").write_text('baseline = "known.json"\n')
+    baseline = leaky / "known.json"
+    assert run([*CHECK, str(leaky)]) == 2
+    assert run(["check", str(leaky), "--write-baseline", str(baseline)]) == 0
+    first = baseline.read_text()
+    assert run(["check", str(leaky)]) == 0
+    assert run(["check", str(leaky), "--write-baseline", str(baseline)]) == 0
+    assert baseline.read_text() == first

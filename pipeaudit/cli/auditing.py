@@ -228,12 +228,14 @@ def _show_settings(request: Request, overridden: Sequence[str]) -> int:
 
 def _write_baseline(request: Request, path: Path, force: bool) -> int:
     from pipeaudit import deliver, engine, suppress
+    from pipeaudit.report.text import counted
 
-    finished, failures = engine.audit(request)
+    # all that is found goes in, so an earlier baseline has no say, and the first one need not be there yet
+    finished, failures = engine.audit(replace(request, baseline=None, config=replace(request.config, baseline="")))
     for failure in failures:
         deliver.say(f"error: {failure}")
-    text = suppress.baseline((*finished.findings, *finished.baselined))
+    text = suppress.baseline(finished.findings)
     # a baseline is a tracked file by purpose, so an earlier one is replaced
     deliver.save(text, path, tracked=frozenset(), root=request.root, force=force)
-    deliver.say(f"{path}: {len(finished.findings) + len(finished.baselined)} findings are known from now on")
+    deliver.say(f"{path}: {counted(len(finished.findings), 'finding is', 'findings are')} known from now on")
     return WRONG_CALL if failures else PASSED
