@@ -208,7 +208,7 @@ class Interpreter:
         if left.elements is not None and operator == "+" and left.is_a("list"):
             left.adopt(right)
             left.constant = MISSING
-            for value in (right.elements or {}).values():
+            for value in list((right.elements or {}).values()):  # a list may be added to itself
                 left.elements[len(left.elements)] = value
             return False
         made = self.binary(operator, left, right)
