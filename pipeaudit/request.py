@@ -69,9 +69,10 @@ class Request:
     def find(self) -> Discovery:
         """The files of the tree that are ours to look at; files that the call names always are, unless it says so."""
         named = () if self.force_exclude else tuple(f"/{path}" for path in self.only or ())
+        excepted = tuple(f"!{path}" for path in named) if self.config.excluded else ()
         return discover(
             self.root,
-            exclude=(*self.config.excluded, *(f"!{path}" for path in named)),
+            exclude=(*self.config.excluded, *excepted),
             include=(*self.config.include, *named),
             obey_ignore_files=self.obey_ignore_files,
             limits=self.config.limits,

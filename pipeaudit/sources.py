@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from typing import Protocol, TypeVar
 
 from pipeaudit.model.finding import Problem
@@ -167,19 +168,30 @@ def _python(path: str, data: bytes) -> PythonFile:
 def _notebook(path: str, data: bytes) -> PythonFile:
     """Code cells one after the other; a cell that does not parse does not keep the others from being read."""
     from pipeaudit.read import magics, notebook
+
+    found = notebook.parse(path, data).code_cells
+    plain = [magics.clean(cell.source).code for cell in found]
+    numbers = [cell.index for cell in found]
+    try:
+        return _joined(path, plain, numbers)
+    except ReadError:
+        return _joined(path, [code if _parses(path, code) else "" for code in plain], numbers)
+
+
+def _joined(path: str, codes: Sequence[str], numbers: Sequence[int]) -> PythonFile:
     from pipeaudit.read.python import parse
 
-    texts: list[str] = []
-    cells: list[tuple[int, int]] = []
-    line = 1
-    for cell in notebook.parse(path, data).code_cells:
-        plain = magics.clean(cell.source).code
-        try:
-            parse(path, plain.encode("utf-8", "surrogatepass"))
-        except ReadError:
-            plain = ""
-        texts.append(plain + "\n")
-        cells.append((cell.index, line))
-        line += plain.count("\n") + 1
-    source = "".join(texts)
-    return PythonFile(path, parse(path, source.encode("utf-8", "surrogatepass")), source, tuple(cells))
+    lines = accumulate((code.count("\n") + 1 for code in codes), initial=1)
+    source = "".join(f"{code}\n" for code in codes)
+    tree = parse(path, source.encode("utf-8", "surrogatepass"))
+    return PythonFile(path, tree, source, tuple(zip(numbers, lines, strict=False)))
+
+
+def _parses(path: str, code: str) -> bool:
+    from pipeaudit.read.python import parse
+
+    try:
+        parse(path, code.encode("utf-8", "surrogatepass"))
+    except ReadError:
+        return False
+    return True
