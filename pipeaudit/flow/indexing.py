@@ -161,6 +161,8 @@ def subscript(machine: Interpreter, expression: Expression, scope: Scope) -> Val
         if owner.elements and constant is MISSING:
             return machine.iteration(owner, scope, at)[0] if len(owner.elements) == 1 else _any_of(owner)
     described = _catalogued(machine, owner, "__getitem__", index)
+    if described is not None and not owner.is_data and described.types:
+        return described
     if described is not None and owner.is_data:
         made = owner.like(constant=MISSING, elements=None, mask=None)
         made.types = described.types
@@ -384,6 +386,8 @@ def item(machine: Interpreter, source: Value, scope: Scope | None) -> Value:
             "tuple", [Value((ARRAY,), ref=Selection(NO_ROWS, split, part, "fold")) for part in ("train", "test")]
         )
     described = _catalogued(machine, source, "__iter__", Value())
+    if described is not None and not source.is_data and described.types not in ((), ("object",)):
+        return described
     if described is not None and source.is_data:
         for value in [described, *(described.elements or {}).values()]:
             if value.types != ("object",):
@@ -443,6 +447,10 @@ def attribute(machine: Interpreter, owner: Value, name: str, scope: Scope, at: P
                 made.constant = list(owner.columns)
                 made.elements = {i: const(c) for i, c in enumerate(owner.columns)}
             return made
+    if isinstance(owner.ref, Bound) and owner.is_a("method"):  # a method that has methods: `frame.plot.bar()`
+        inner = f"{owner.ref.name}.{name}"
+        if any(machine.knowledge.method(type_name, inner) is not None for type_name in owner.ref.receiver.types):
+            return Value(("method",), ref=Bound(owner.ref.receiver, inner))
     for type_name in owner.types:
         entry = machine.knowledge.method(type_name, name)
         if entry is not None and entry.kind == "attribute":

@@ -1,33 +1,30 @@
 """What each cell of a notebook is for, statement by statement.
 
-Looking counts where it is a statement of its own: a table, a figure or a number that is shown. What is computed on
-the way
-to a figure is part of looking; what is kept is preparation. Definitions count for the cells that call them.
+Looking counts where it is a statement of its own: a table, a figure or a number that is shown. What is computed on the
+way to a figure is part of looking; what is kept is preparation. Definitions count for the cells that call them; a cell
+of nothing else is for what they do. Lists of columns choose features.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import overload
 
 from pipeaudit.flow.events import Event, Events
+from pipeaudit.link import cell_forms as forms
 from pipeaudit.model.audit import CellKinds
 from pipeaudit.model.pipeline import StageKind
 from pipeaudit.model.roles import KIND_OF_ROLE, SPECIFIC
-from pipeaudit.read.python import Expression, PythonFacts, Statement
+from pipeaudit.read.python import Block, Expression, PythonFacts, Statement
 
 _SHOWING = frozenset(("print", "display", "pprint"))
 _ASKING = frozenset(
     """len list sorted type dir help set dict tuple sum min max round zip enumerate Counter listdir glob isinstance id
     getsizeof abs""".split()
 )
-_FIGURES = frozenset(
-    """plot hist boxplot imshow scatter bar barh pie barplot countplot distplot histplot heatmap pairplot lineplot
-    scatterplot plot_surface contour contourf violinplot jointplot iplot""".split()
-)
-_SIZES = frozenset(("shape", "size", "n", "ndim", "nrows"))
-_NUMBERS = frozenset(("len", "int", "float", "round", "str", "max", "min", "sum", "range", "abs"))
+_SCORES = frozenset(("cv_results_", "best_score_", "oob_score_"))  # what a fitted search says of how well it did
+_SHRINKING = frozenset(("remove", "pop", "discard"))
 _PREPARING = frozenset(
     ("fit_transformer", "apply_transformer", "encode", "scale", "split", "resample", "tokenize", "augment")
 )
@@ -35,6 +32,7 @@ _LIGHT = frozenset(("transform", "filter", "join", "reduce", "select_features", 
 _WORK = (
     StageKind.TRAINING, StageKind.EVALUATION, StageKind.DEPLOYMENT, StageKind.MONITORING, StageKind.COLLECTION,
 )  # fmt: skip
+_MAIN_WORK = frozenset((StageKind.TRAINING, StageKind.EVALUATION))
 _DELIVERY = ("submi", "predict", "output", "result", "answer", "solution")
 
 
@@ -87,6 +85,7 @@ class _Step:
 
     _roles: set[str] | None = None
     _reads: set[str] | None = None
+    _calls: frozenset[str] | None = None
 
     @property
     def form(self) -> str:
@@ -100,16 +99,25 @@ class _Step:
                 role
                 for event in self.events
                 for role in event.roles
-                if not (role == "generate" and _is_draw(event.name))
+                if not (role == "generate" and forms.is_draw(event.name))
             }
+            if not self._roles & KIND_OF_ROLE.keys() and self.form not in forms.BLOCKS and forms.draws(self.statement):
+                self._roles.add("plot")
         return self._roles
 
     @property
     def reads(self) -> set[str]:
         """Names that it reads; of a block, its head."""
         if self._reads is None:
-            self._reads = _loads((self.statement,), inner=False)
+            self._reads = forms.loads((self.statement,), inner=False)
         return self._reads
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """Functions that it calls by their plain names; none of a block."""
+        if self._calls is None:
+            self._calls = frozenset() if self.form in forms.BLOCKS else forms.called_in(self.statement)
+        return self._calls
 
 
 class _Notebook:
@@ -129,13 +137,20 @@ class _Notebook:
         for event in known:
             if event.function and event.at.cell is not None and event.at.path == known.path:
                 self.defined.setdefault(event.at.cell, set()).update(event.roles)
+        self.chosen = forms.indexes(block.body for block in facts.blocks)
+        self.own = {
+            statement[2].name: kind
+            for block in facts.blocks
+            for statement in block.body
+            if statement[0] == "def" and (kind := forms.work_of(statement)) is not None
+        }
         self.needs: dict[int, tuple[set[str], set[str]]] = {}
 
     def kinds(self) -> Iterator[tuple[int, set[StageKind]]]:
         for number, block in enumerate(self.facts.blocks):
             if block.cell is None:
                 continue
-            steps = [_Step(statement) for statement in _flat(block.body)]
+            steps = [_Step(statement) for statement in forms.flat(block.body)]
             if steps and block.body and steps[-1].statement is block.body[-1]:
                 steps[-1].is_last = True
             _share(steps, self.by_cell.get(block.cell, ()))
@@ -145,19 +160,36 @@ class _Notebook:
             self._tidy(steps, number)
             found = {kind for step in steps for kind in step.kinds}
             if not found and any(statement[0] in ("def", "class") for statement in block.body):
-                found = self._of_definitions(block.cell)
+                found = self._of_definitions(block)
+            if any(statement[0] in ("for", "while") and forms.descends((statement,)) for statement in block.body):
+                found = (found - {StageKind.PREPROCESSING}) | {StageKind.TRAINING}
+            if not found and any(
+                statement[0] in ("for", "while") and forms.builds(statement) for statement in block.body
+            ):
+                found = {StageKind.PREPROCESSING}
             yield block.cell, found
 
-    def _of_definitions(self, cell: int) -> set[StageKind]:
+    def _of_definitions(self, block: Block) -> set[StageKind]:
         """What a cell that only defines functions and classes is for: the work that their bodies do, surest first."""
-        kinds = {KIND_OF_ROLE[role] for role in self.defined.get(cell, ()) if role in KIND_OF_ROLE}
+        defined = [statement for statement in block.body if statement[0] in ("def", "class")]
+        roles = self.defined.get(block.cell or 0, set())
+        kinds = {KIND_OF_ROLE[role] for role in roles if role in KIND_OF_ROLE}
+        kinds |= {kind for statement in defined for kind in forms.of_bases(statement)}
+        kinds |= {kind for statement in defined if (kind := forms.work_of(statement)) is not None}
+        if not kinds & {StageKind.TRAINING, StageKind.EVALUATION} and (
+            "plot" in roles or any(forms.draws(statement) for statement in defined)
+        ):
+            return {StageKind.EXPLORATION}
         for kind in (StageKind.TRAINING, StageKind.EVALUATION, StageKind.PREPROCESSING, StageKind.EXPLORATION):
             if kind in kinds:
                 return {kind}
-        return set()
+        return {StageKind.PREPROCESSING} if any(forms.makes(statement) for statement in defined) else set()
 
     def _of(self, step: _Step) -> set[StageKind]:
         kinds = {KIND_OF_ROLE[role] for role in step.roles if role in KIND_OF_ROLE}
+        if forms.takes(step.statement, _SCORES):
+            kinds.add(StageKind.EVALUATION)
+        kinds |= {self.own[name] for name in step.calls if name in self.own}
         work = kinds & set(_WORK)
         if work and StageKind.PREPROCESSING in kinds and not work <= {StageKind.COLLECTION}:
             prepared = {role for role in step.roles if KIND_OF_ROLE.get(role) is StageKind.PREPROCESSING}
@@ -171,27 +203,40 @@ class _Notebook:
         if "generate" in step.roles and self._mentions(step, self.data):
             kinds.discard(StageKind.COLLECTION)
             work.discard(StageKind.COLLECTION)
-        if step.form in ("assign", "augment") and not work and self._derives(step):
+        if step.form in ("assign", "augment") and not work and (self._derives(step) or self._chooses(step)):
             kinds.add(StageKind.PREPROCESSING)
         return kinds
+
+    def _chooses(self, step: _Step) -> bool:
+        """Whether a statement lists columns by their names."""
+        return (
+            step.form == "assign"
+            and forms.is_list_of_names(step.statement[3])
+            and bool(self.chosen & {*forms.bound(step.statement)})
+        )
 
     def _derives(self, step: _Step) -> bool:
         """Whether a statement keeps something made from data: sizes and counts are none."""
         value = step.statement[3] if step.form == "assign" else step.statement[4]
-        return self._stores_into_data(step) or (self._mentions(step, self.data) and not _is_number(value))
+        if self._stores_into_data(step):
+            return True
+        return self._mentions(step, self.data) and not self._mentions(step, self.scores) and not forms.is_number(value)
 
     def _shown(self, step: _Step, kinds: set[StageKind], work: set[StageKind]) -> set[StageKind]:
         """An expression that stands alone: work that is done, a change in place, or something to look at."""
         expression = step.statement[2]
         if work or "write_data" in step.roles:
             return kinds if "plot" in step.roles else kinds - {StageKind.EXPLORATION}
-        name = _called(expression)
+        name = forms.called(expression)
         if name in _SHOWING:
             return self._printed(step, expression)
         if "plot" in step.roles:
-            return {StageKind.EXPLORATION}
-        if _changes_in_place(expression):
+            is_of_scores = self._mentions(step, self.scores)
+            return {StageKind.EXPLORATION, StageKind.EVALUATION} if is_of_scores else {StageKind.EXPLORATION}
+        if forms.changes_in_place(expression) or self._changes_choice(expression):
             return {StageKind.PREPROCESSING}
+        if self._mentions(step, self.scores) and (step.is_last or StageKind.EXPLORATION in kinds):
+            return {StageKind.EVALUATION}
         if step.roles & _PREPARING or (StageKind.PREPROCESSING in kinds and not step.is_last):
             return {StageKind.PREPROCESSING}
         if StageKind.EXPLORATION in kinds:
@@ -206,16 +251,28 @@ class _Notebook:
         shows = any(argument[0] != "const" for argument in expression[3])
         return {StageKind.EXPLORATION} if shows else set()
 
+    def _changes_choice(self, expression: Expression) -> bool:
+        """Whether a name is put on a list of columns or taken off it."""
+        return (forms.grown(expression, forms.GROWING | _SHRINKING) or "") in self.chosen
+
     def _remember(self, step: _Step) -> None:
+        if step.form == "expr":
+            grown = forms.grown(step.statement[2], forms.GROWING)
+            for known in (self.scores, self.predictions, self.data) if grown else ():
+                if self._mentions(step, known):
+                    known.add(grown)
+                    return
+            return
         if step.form not in ("assign", "augment", "for", "with"):
             return
-        names = set(_bound(step.statement))
+        names = set(forms.bound(step.statement))
         roles = step.roles
         if roles & {"predict"}:
             self.predictions |= names
-        if roles & {"evaluate", "metric"}:
+        judged = any(self.own.get(name) is StageKind.EVALUATION for name in step.calls)
+        if judged or roles & {"evaluate", "metric"} or forms.takes(step.statement, _SCORES):
             self.scores |= names
-        if "plot" in roles or (step.form == "assign" and _is_number(step.statement[3])):
+        if "plot" in roles or (step.form == "assign" and forms.is_number(step.statement[3])):
             self.data -= names
         elif step.kinds & {StageKind.COLLECTION, StageKind.PREPROCESSING} or self._mentions(step, self.data):
             self.data |= names
@@ -225,19 +282,32 @@ class _Notebook:
             self.predictions |= names
 
     def _tidy(self, steps: list[_Step], number: int) -> None:
-        """What is computed only for a figure of the same cell, or only to hand predictions in, is no preparation."""
-        is_figure = any("plot" in step.roles for step in steps)
+        """What is no preparation: what is computed for a figure of the same cell or to hand predictions in, columns
+        that are picked for the model beside it, and what happens to a batch while a loop trains.
+        """
+        figures = [step for step in steps if "plot" in step.roles]
         delivers = [step for step in steps if "write_data" in step.roles and self._delivers(step)]
         for step in delivers:
             step.kinds = (step.kinds - {StageKind.PREPROCESSING}) | {StageKind.DEPLOYMENT}
+        looked_at = _feeding(figures, steps)
+        works = any(step.kinds & _MAIN_WORK for step in steps)
         for step in steps:
             if step.form != "assign" or StageKind.PREPROCESSING not in step.kinds:
                 continue
-            names = set(_bound(step.statement))
-            if (is_figure and not self._stores_into_data(step) and not self._is_needed(names, number)) or (
-                delivers and self._mentions(step, self.predictions)
-            ):
+            names = set(forms.bound(step.statement))
+            serves = not self._stores_into_data(step) and (
+                ((figures or delivers) and not self._is_needed(names, number))
+                or (names & looked_at and not names & step.reads)
+                or (works and names and forms.is_choice(step.statement[3]) and not names & step.reads)
+            )
+            if serves or (delivers and self._mentions(step, self.predictions)):
                 step.kinds.discard(StageKind.PREPROCESSING)
+        for loop in (step for step in steps if step.form in ("for", "while")):
+            inner = [step for step in steps if step is not loop and _is_inside(step, loop)]
+            if any(step.kinds & _MAIN_WORK for step in inner):
+                for step in inner:
+                    if not step.roles & _PREPARING:
+                        step.kinds.discard(StageKind.PREPROCESSING)
 
     def _delivers(self, step: _Step) -> bool:
         if self._mentions(step, self.predictions):
@@ -252,7 +322,7 @@ class _Notebook:
         open_names = set(names)
         for later in range(number + 1, len(self.facts.blocks)):
             if later not in self.needs:
-                self.needs[later] = _needs(self.facts.blocks[later].body)
+                self.needs[later] = forms.needs(self.facts.blocks[later].body)
             reads, binds = self.needs[later]
             if open_names & reads:
                 return True
@@ -263,44 +333,29 @@ class _Notebook:
 
     def _stores_into_data(self, step: _Step) -> bool:
         return step.form == "assign" and any(
-            self.data & _loads((("expr", None, t),)) for t in _stored_into(step.statement)
+            self.data & forms.loads((("expr", None, t),)) for t in forms.stored_into(step.statement)
         )
 
     def _mentions(self, step: _Step, names: set[str]) -> bool:
         return bool(names and names & step.reads)
 
 
-def _flat(body: Iterable[Statement]) -> Iterator[Statement]:
-    """Statements in order, blocks opened; definitions stay closed."""
-    for statement in body:
-        yield statement
-        form = statement[0]
-        if form in ("if", "while"):
-            yield from _flat(statement[3])
-            yield from _flat(statement[4])
-        elif form == "for":
-            yield from _flat(statement[4])
-            yield from _flat(statement[5])
-        elif form == "with":
-            yield from _flat(statement[3])
-        elif form == "try":
-            for part in statement[2:]:
-                yield from _flat(_bodies(part))
+def _feeding(last: Iterable[_Step], steps: Sequence[_Step]) -> set[str]:
+    """Names that go into some statements, directly or through others of the cell."""
+    found = {name for step in last for name in step.reads}
+    for step in reversed(steps):
+        if step.form in ("assign", "augment", "for") and found & set(forms.bound(step.statement)):
+            found |= step.reads
+    return found
 
 
-def _bodies(part: Any) -> Iterator[Statement]:
-    """Statements inside the parts of a try: bodies are tuples of statements, handlers tuples that end in one."""
-    for item in part if isinstance(part, tuple) else ():
-        if isinstance(item, tuple) and item and isinstance(item[0], str) and item[0] in _FORMS:
-            yield item
-        elif isinstance(item, tuple):
-            yield from _bodies(item)
-
-
-_FORMS = frozenset(
-    """expr assign augment if for while with try def class return import from delete raise assert global jump""".split()
-)
-_BLOCKS = frozenset(("if", "for", "while", "with", "try", "def", "class"))
+def _is_inside(step: _Step, block: _Step) -> bool:
+    here, around = step.statement[1], block.statement[1]
+    return (
+        isinstance(here, tuple)
+        and (around[0], around[1]) <= (here[0], here[1])
+        and (here[2], here[3]) <= (around[2], around[3])
+    )
 
 
 def _share(steps: list[_Step], events: Iterable[Event]) -> None:
@@ -319,115 +374,3 @@ def _share(steps: list[_Step], events: Iterable[Event]) -> None:
                 best = step
         if best is not None and best.form not in ("def", "class", "import", "from"):
             best.events.append(event)
-
-
-def _loads(body: Iterable[Statement], inner: bool = True) -> set[str]:
-    """Names that statements read; of blocks, without `inner`, only their heads."""
-    found: set[str] = set()
-    waiting: list[Any] = []
-    for statement in body:
-        form = statement[0]
-        if form == "assign":
-            waiting += [statement[3], *_stored_into(statement)]
-        elif form in _BLOCKS and not inner:
-            waiting += [statement[2]] if form in ("if", "while") else [statement[3]] if form == "for" else []
-        else:
-            waiting.append(statement[2:])
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, tuple):
-            if len(part) == 2 and part[0] == "name" and isinstance(part[1], str):
-                found.add(part[1])
-            elif part and part[0] != "const":
-                waiting.extend(part)
-    return found
-
-
-def _stored_into(statement: Statement) -> list[Any]:
-    """Targets of an assignment that are part of something: `x[...]`, `x.y`."""
-    found: list[Any] = []
-    waiting = list(statement[2])
-    while waiting:
-        target = waiting.pop()
-        if target[0] in ("tuple", "list"):
-            waiting += target[1]
-        elif target[0] in ("index", "attr"):
-            found.append(target)
-    return found
-
-
-def _needs(body: Iterable[Statement]) -> tuple[set[str], set[str]]:
-    """Names that a cell reads before it binds them, and names that it binds."""
-    reads: set[str] = set()
-    binds: set[str] = set()
-    for statement in body:
-        reads |= _loads((statement,)) - binds
-        binds.update(_bound(statement))
-    return reads, binds
-
-
-def _is_number(value: Expression) -> bool:
-    """A size, a count or arithmetic on them."""
-    form = value[0]
-    if form == "const":
-        return True
-    if form == "call":
-        return _called(value) in _NUMBERS and value[2][0] == "name"
-    if form == "attr":
-        return value[3] in _SIZES
-    if form == "index":
-        return _is_number(value[2]) and value[2][0] != "const"
-    if form == "binary":
-        return _is_number(value[3]) and _is_number(value[4])
-    return form == "unary" and _is_number(value[2])
-
-
-def _is_draw(name: str) -> bool:
-    """Random numbers are no data set."""
-    return name.startswith(("numpy.random.", "random.", "torch.rand"))
-
-
-def _bound(statement: Statement) -> Iterator[str]:
-    form = statement[0]
-    targets: list[Any] = []
-    if form == "assign":
-        targets = list(statement[2])
-    elif form in ("augment", "for"):
-        targets = [statement[2]]
-    while targets:
-        target = targets.pop()
-        if not isinstance(target, tuple) or not target:
-            continue
-        if target[0] == "name":
-            yield target[1]
-        elif target[0] in ("tuple", "list"):
-            targets += target[1]
-        elif target[0] == "star":
-            targets.append(target[1])
-
-
-def _draws(statement: Statement) -> bool:
-    """Whether a method that draws is called: `frame.plot.barh()`, whatever the frame is."""
-    waiting: list[Any] = [statement[2:]]
-    while waiting:
-        part = waiting.pop()
-        if not isinstance(part, tuple) or not part or part[0] == "const":
-            continue
-        if part[0] == "call" and isinstance(part[2], tuple) and part[2][0] == "attr" and part[2][3] in _FIGURES:
-            return True
-        waiting.extend(part)
-    return False
-
-
-def _called(expression: Expression) -> str:
-    """The last part of the name of the call that an expression is; "" where it is none."""
-    if expression[0] != "call":
-        return ""
-    function = expression[2]
-    return str(function[1]) if function[0] == "name" else str(function[3]) if function[0] == "attr" else ""
-
-
-def _changes_in_place(expression: Expression) -> bool:
-    if expression[0] != "call":
-        return False
-    return any(name == "inplace" and value == ("const", True) for name, value in expression[4])
