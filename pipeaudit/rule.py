@@ -242,7 +242,7 @@ class Project:
     def is_high_risk(self) -> bool:
         """Whether the project declares that the EU AI Act counts it among high-risk systems."""
         declared = self.declared("risk")
-        return declared is not None and declared.text == "eu-high-risk"
+        return declared is not None and declared.text == "high"
 
     def components(self, path: str) -> list[Component]:
         """Functions of a file that are shipped alone, as lightweight components."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeaudit import config
 from pipeaudit.cli import run
 from pipeaudit.config import Config, ConfigError, load
+from tests.conftest import FIXTURES
 
 
 def settings(root: Path, text: str, name: str = "pyproject.toml") -> Config:
@@ -126,3 +127,10 @@ def test_settings_are_shown_with_their_origin(tmp_path: Path, capfd: pytest.Capt
 def test_a_shell_completes_calls(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["completions", shell]) == 0
     assert "_PIPEAUDIT_COMPLETE" in capfd.readouterr().out
+
+
+def test_rules_are_tried_on_settings_that_the_program_takes() -> None:
+    files = [*FIXTURES.glob("rules/**/pipeaudit.toml"), *FIXTURES.glob("rules/**/pyproject.toml")]
+    assert files
+    for file in files:
+        load(file.parent)

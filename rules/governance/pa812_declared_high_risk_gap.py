@@ -41,16 +41,16 @@ def declared_high_risk_gap(project: Project) -> Iterator[Match]:
     Bad, in pyproject.toml:
 
         [tool.pipeaudit]
-        risk = "eu-high-risk"
+        risk = "high"
 
     Good, in pyproject.toml:
 
         [tool.pipeaudit]
-        name = "example"
+        risk = "limited"
 
     Fix: add the document or mechanism that the message names, or attest the control with a reference.
 
-    Not seen: what a quality management system keeps. Only projects that declare `risk = "eu-high-risk"` are looked at.
+    Not seen: what a quality management system keeps. Only projects that declare `risk = "high"` are looked at.
 
     Source: EU AI Act, Articles 9, 13, 14 and 72.
     """

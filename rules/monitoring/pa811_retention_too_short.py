@@ -31,7 +31,7 @@ def retention_too_short(project: Project) -> Iterator[Match]:
     And in pyproject.toml:
 
         [tool.pipeaudit]
-        risk = "eu-high-risk"
+        risk = "high"
 
     Good, in template.yaml:
 
@@ -43,11 +43,11 @@ def retention_too_short(project: Project) -> Iterator[Match]:
     And in pyproject.toml:
 
         [tool.pipeaudit]
-        risk = "eu-high-risk"
+        risk = "high"
 
     Fix: keep them for 183 days or longer, or name the store that does.
 
-    Not seen: a second store elsewhere. Only projects that declare `risk = "eu-high-risk"` are looked at; logs for
+    Not seen: a second store elsewhere. Only projects that declare `risk = "high"` are looked at; logs for
     debugging and metrics are not counted.
 
     Source: EU AI Act, Articles 19(1) and 26(6).
