@@ -54,11 +54,9 @@ def known(project: Project, config: Config, named: str, rules: Path) -> Known:
 
 
 def _declarations(config: Config) -> dict[str, tuple[Evidence, ...]]:
-    """What the configuration says of the project, as evidence with its place."""
+    """What the configuration says of the project that answers a control, as evidence with its place."""
     said = {
-        "subject": config.subject,
-        "risk": config.risk,
-        "role": config.role,
+        "subject": config.subject if config.subject == "machines" else "",
         "primary-metric": config.primary_metric,
     }
     return {

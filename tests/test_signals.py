@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeaudit import apis, checklist
+from pipeaudit import apis, assessment, checklist
+from pipeaudit.config import Config
 from pipeaudit.evidence import gather
 from pipeaudit.evidence.facts import Facts
 from pipeaudit.flow.program import analyse
@@ -54,3 +55,14 @@ def test_every_signal_that_a_control_asks_for_is_known(tmp_path: Path) -> None:
     for item in checklist.load(RULES / "controls.yaml").items:
         for name in item.signals:
             assert known.evidence(name) is not None
+
+
+def test_settings_are_evidence_where_they_answer_a_control(tmp_path: Path) -> None:
+    project = facts(tmp_path).project
+
+    def shows(signal: str, config: Config) -> bool:
+        return assessment.known(project, config, "", RULES).facts.shows(signal)
+
+    subjects = ("", "people", "mixed", "machines")
+    assert [shows("subject-declared", Config(subject=subject)) for subject in subjects] == [False, False, False, True]
+    assert [shows("primary-metric-declared", Config(primary_metric=name)) for name in ("", "f1")] == [False, True]

@@ -298,6 +298,12 @@ def subject_declared(facts: Facts) -> Iterator[Evidence]:
     yield from facts.declarations.get("subject", ())
 
 
+@signal("primary-metric-declared")
+def primary_metric_declared(facts: Facts) -> Iterator[Evidence]:
+    """The configuration names the metric that decides."""
+    yield from facts.declarations.get("primary-metric", ())
+
+
 @signal("skew-check")
 def skew_check(facts: Facts) -> Iterator[Evidence]:
     """Training data against serving data."""
