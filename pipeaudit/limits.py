@@ -1,4 +1,7 @@
-"""How much of anything is looked at: every number that bounds the work on a tree that nobody vouches for."""
+"""How much of anything is looked at: the numbers that bound the work on a tree that nobody vouches for.
+
+These may be set. Numbers of one reader, one system or the evaluator alone stand with these.
+"""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ _FORMAT = re.compile(
 
 @signal("data-availability-checked")
 def data_availability_checked(facts: Facts) -> Iterator[Evidence]:
-    """Documents that tell when the data was made, or how to get it; DVC imports that are frozen at a revision."""
+    """Documents that tell when the data was made, or how to get it."""
     for document in facts.documents:
         for section in document.sections:
             found = _AVAILABLE.search(section.body) if _ABOUT_DATA.search(section.body) else None

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Sequence
 from posixpath import dirname
 
-from pipeaudit.model.location import Location
 from pipeaudit.pyeval import calls, expressions, imports, statements
 from pipeaudit.pyeval.bounds import MAX_DEPTH, MAX_STEPS
 from pipeaudit.pyeval.files import ModuleIndex, PythonFile
@@ -55,9 +54,9 @@ class Library:
 class Evaluator:
     """Runs modules of the repository over partly known values.
 
-    Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any.
-    `running` holds
-    the modules whose own statements are being run, outermost first; `entered` the functions that were stepped into.
+    Each module is run once, its imports as they are met. `main` is the path that runs as `__main__`, if any. `running`
+    holds the modules whose own statements are being run, outermost first; `entered` the functions that were stepped
+    into.
     """
 
     def __init__(self, modules: ModuleIndex, library: Library, main: str = "") -> None:
@@ -155,10 +154,6 @@ class Evaluator:
         self.modules.steps_left -= 1
         if self.steps > MAX_STEPS or self.modules.steps_left < 0:
             raise Exhausted
-
-    def location(self) -> Location | None:
-        """The call that is being evaluated."""
-        return None if self.site is None else self.site[0].at(self.site[1])
 
 
 def module_name(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The machine interface: three documents, each with its number, one entry a line."""
+"""The machine interface: a document a question, each with its number, one entry a line."""
 
 from __future__ import annotations
 
