@@ -37,7 +37,7 @@ def stages(sources: Sources, files: Sequence[PythonSource]) -> Iterator[Declared
             result = evaluator.call(register) if isinstance(register, Function) else Unknown()
             if isinstance(register, Function):
                 folders.append(dirname(source.path))
-                yield from _declared(source.path, _pipelines(result, library), done)
+                yield from _declared(source.path, _pipelines(result), done)
         yield from problems
     for source in files:
         if any(source.path.startswith(f"{folder}/") or not folder for folder in folders):
@@ -66,11 +66,11 @@ def _alone(source: PythonSource, done: set[str]) -> Iterator[Declared]:
             if isinstance(create, Function)
             else [v for v in frame.names.values() if isinstance(v, Pipeline)]
         )
-        yield from _declared(source.path, _pipelines(made, library), done)
+        yield from _declared(source.path, _pipelines(made), done)
     yield from problems
 
 
-def _pipelines(result: Value, library: Kedro) -> list[Pipeline]:
+def _pipelines(result: Value) -> list[Pipeline]:
     found = [leaf for leaf in flat(result) if isinstance(leaf, Pipeline)]
     found += [
         leaf for leaf in carried(*[v for v in flat(result) if isinstance(v, Unknown)]) if isinstance(leaf, Pipeline)
