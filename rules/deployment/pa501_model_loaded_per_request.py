@@ -58,9 +58,10 @@ def model_loaded_per_request(events: Events) -> Iterator[Match]:
 
     Fix: load at startup, or behind a cache.
 
-    Not seen: handlers that are made inside another function. A load behind a condition (`if model is None`), one
-    whose result is kept in a global, an attribute or a dict, and one in a cached function are left alone, unless the
-    same branch predicts with what it has just loaded. A load in a helper of another module is told at its call.
+    Not seen: handlers that are made inside another function; a download that no loader does. A load behind a condition
+    (`if model is None`), one whose result is kept in a global, an attribute or a dict, and one in a cached function are
+    left alone, unless the same branch predicts with what it has just loaded. A load in a helper of another module is
+    told at its call.
     """
     cached = {
         str(event.detail["decorates"])

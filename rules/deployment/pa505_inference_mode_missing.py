@@ -62,8 +62,8 @@ def inference_mode_missing(events: Events) -> Iterator[Match]:
 
     Fix: `network.eval()` after loading, `torch.inference_mode()` around the call.
 
-    Not seen: networks without layers that care. Pipelines and model servers that set the mode themselves are left
-    alone.
+    Not seen: networks without layers that care; code that another module runs around the handler. Pipelines and model
+    servers that set the mode themselves are left alone.
 
     Source: Zhang et al., CAIN 2022, smell 18.
     """

@@ -37,7 +37,8 @@ def serving_not_optimized(project: Project) -> Iterator[Match]:
 
     Fix: add `dynamic_batching`; call the model once on an example when the service starts.
 
-    Not seen: whether it would be faster. Absence is all that this rule has.
+    Not seen: whether it would be faster; training checkpoints that are served as they are, and the precision that a GPU
+    computes in. Absence is all that this rule has.
 
     Source: inference optimization guide, items 1 to 7.
     """

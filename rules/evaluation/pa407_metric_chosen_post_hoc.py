@@ -43,8 +43,8 @@ def metric_chosen_post_hoc(events: Events) -> Iterator[Match]:
 
     Fix: declare the primary metric and its threshold beforehand.
 
-    Not seen: a choice that people make. One metric compared between several models is a choice of a model, and is left
-    alone.
+    Not seen: a choice that people make; many metrics of which none is declared to count (ANT-3 of the checklist asks
+    for that). One metric compared between several models is a choice of a model, and is left alone.
 
     Source: EU AI Act, Annex IV 4.
     """

@@ -97,8 +97,9 @@ def train_serve_skew(project: Project) -> Iterator[Match]:
 
     Fix: save one pipeline that holds the steps and the model, or share one module between training and service.
 
-    Not seen: steps that learn nothing (logarithms, ratios) and services that get their inputs prepared elsewhere.
-    Silent where the service loads a second artifact or calls a helper that could not be followed.
+    Not seen: steps that learn nothing (logarithms, ratios), constants and column lists that differ, a transformer of
+    another run, and services that get their inputs prepared elsewhere. Silent where the service loads a second artifact
+    or calls a helper that could not be followed.
 
     Source: Sculley et al. 2015; ML Test Score, Monitoring 3.
     """

@@ -69,7 +69,8 @@ def debt_metrics(project: Project) -> Iterator[Match]:
 
     Fix: none at once; move the scripts into a pipeline, give shared features a version.
 
-    Not seen: whether it hurts. Size alone is no debt, and this rule never gates.
+    Not seen: whether it hurts; modules that only adapt others, languages that hand untyped files to each other,
+    settings in bare dicts. Size alone is no debt, and this rule never gates.
 
     Source: Sculley et al. 2015, pipeline jungles, entanglement.
     """

@@ -55,8 +55,8 @@ def experimental_code_path(project: Project) -> Iterator[Match]:
 
     Fix: move the code out of the drafts, and delete what a switch has turned off.
 
-    Not seen: switches that are read from the environment or the configuration, which are no dead branches, and what
-    drafts import from each other.
+    Not seen: switches that are read from the environment or the configuration, which are no dead branches, what drafts
+    import from each other, and a model or setting that no configuration ever chooses.
 
     Source: Sculley et al. 2015, dead experimental codepaths.
     """

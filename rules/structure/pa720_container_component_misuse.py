@@ -55,8 +55,9 @@ def container_component_misuse(project: Project) -> Iterator[Match]:
 
     Fix: import inside the function, and write to the path of an `Output[...]`.
 
-    Not seen: what a base image holds under another name. Components that are built into an image (`target_image`), and
-    container components, may use their module.
+    Not seen: what a base image holds under another name; missing types of parameters; objects that can't be handed from
+    one component to another; the like in Metaflow and Flyte. Components that are built into an image (`target_image`),
+    and container components, may use their module.
 
     Source: Kubeflow Pipelines, lightweight Python components.
     """

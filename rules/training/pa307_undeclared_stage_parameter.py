@@ -74,8 +74,8 @@ def undeclared_stage_parameter(project: Project) -> Iterator[Match]:
 
     Fix: add the key to the stage's `params`; a parent or the whole file covers what is below it.
 
-    Not seen: keys that are computed, and parameters that reach the code by other ways than a file. What a shared module
-    reads when it is imported is not counted for the stage.
+    Not seen: keys that are computed, and parameters that reach the code by other ways than a file; pipelines of other
+    systems than DVC. What a shared module reads when it is imported is not counted for the stage.
 
     Source: Sculley et al. 2015, configuration debt.
     """

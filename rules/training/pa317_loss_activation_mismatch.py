@@ -54,8 +54,8 @@ def loss_activation_mismatch(events: Events) -> Iterator[Match]:
     Fix: raw scores with `CrossEntropyLoss` and `BCEWithLogitsLoss`; an activation with `BCELoss`; one unit with
     sigmoid.
 
-    Not seen: raw scores in a loss that wants probabilities; networks whose last layer is not known. Losses of one's
-    own are left alone.
+    Not seen: raw scores in a loss that wants probabilities; networks whose last layer is not known; class numbers in a
+    loss that wants one column for each class, and the other way round. Losses of one's own are left alone.
     """
     for event in events.where(effects=("metric",), given=("activation",), shorts=("compile",)):
         wanted, predicted = event.effect("metric").get("needs"), event.port("metric", "pred")
