@@ -14,12 +14,13 @@ class CompiledKnowledge(BuildHookInterface[Any]):
         root = Path(self.root)
         sys.path.insert(0, str(root))
         sys.dont_write_bytecode = False
-        from pipeaudit import apis, resources, system
+        from pipeaudit import apis, resources, rulebook, system
 
         rules = root / "rules"
         apis.load(rules / "apis", (), resources.Compiled(rules / "apis"))
         for name in ("controls.yaml", "signals.yaml"):
             resources.data(rules / name)
+        rulebook.load([rules])
         system.systems()
         if version != "editable":
             for compiled in (root / "pipeaudit" / "systems").glob("__pycache__/systems-*.json"):

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from enum import Enum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from pipeaudit import resources
+from pipeaudit import rule as rule_form
 from pipeaudit.clock import Clock, TimeUp
 from pipeaudit.model.audit import RuleInfo
 from pipeaudit.model.choice import Choice
 from pipeaudit.model.error import UserError
-from pipeaudit.model.finding import Finding, Match, Severity, fingerprint, least
+from pipeaudit.model.finding import Confidence, Finding, Match, Severity, fingerprint, least
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import StageKind
 from pipeaudit.rule import Project, Rule, Scope
@@ -89,15 +93,69 @@ def load(folders: Iterable[Path]) -> Rulebook:
     for folder in folders:
         if not folder.is_dir():
             raise RulebookError(f"there is no rule folder {folder}")
-        for path in sorted(folder.rglob("*.py")):
-            if not _FILE.fullmatch(path.name):
-                continue
+        files = [path for path in sorted(folder.rglob("*.py")) if _FILE.fullmatch(path.name)]
+        for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
-            for rule in _rules_in(path):
+        for path, found in _all_in(folder, files, digest.hexdigest()):
+            for rule in found:
                 if rule.id in rules:
                     raise RulebookError(f"{path.name}: there are two rules {rule.id}")
                 rules[rule.id] = rule
     return Rulebook(tuple(rules[code] for code in sorted(rules)), digest.hexdigest())
+
+
+def _all_in(folder: Path, files: Sequence[Path], digest: str) -> Iterable[tuple[Path, Sequence[Rule]]]:
+    """The rules of each file; of our own folder it is known without importing them what each file holds."""
+    if folder != resources.folder("rules"):
+        return [(path, _rules_in(path)) for path in files]
+    form = Path(rule_form.__file__ or "").read_bytes()
+    key = f"rules-{hashlib.sha256(digest.encode() + form).hexdigest()}"
+    store = resources.Compiled(folder)
+    known = store.get(key)
+    if known is not None:
+        return [
+            (path, [_from_plain(path, r) for r in records])
+            for path, records in zip(files, json.loads(known), strict=True)
+        ]
+    found = [(path, _rules_in(path)) for path in files]
+    store.put(key, json.dumps([[_plain(rule) for rule in rules] for _, rules in found]).encode())
+    return found
+
+
+def _plain(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON has it, with the name and the page of its function instead of the function."""
+    values = {item.name: getattr(rule, item.name) for item in fields(rule) if item.name != "check"}
+    plain = {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
+    return {**plain, "check": [rule.check.__name__, rule.check.__doc__]}
+
+
+def _from_plain(path: Path, record: dict[str, Any]) -> Rule:
+    function, page = record["check"]
+    read = {
+        "check": _Check(path, function, page),
+        "severity": Severity(record["severity"]),
+        "ceiling": Confidence(record["ceiling"]),
+        "stage": record["stage"] and StageKind(record["stage"]),
+        "scope": Scope(record["scope"]),
+        "packed_kinds": tuple((kind, pack) for kind, pack in record["packed_kinds"]),
+    }
+    lists = {name: tuple(value) for name, value in record.items() if isinstance(value, list)}
+    return Rule(**{**record, **lists, **read})
+
+
+class _Check:
+    """The function of a rule, whose module is imported when it is first called."""
+
+    def __init__(self, path: Path, name: str, page: str | None) -> None:
+        self.__name__ = name
+        self.__doc__ = page
+        self._path = path
+        self._found: Callable[..., Iterable[Match]] | None = None
+
+    def __call__(self, subject: object) -> Iterable[Match]:
+        if self._found is None:
+            [self._found] = [rule.check for rule in _rules_in(self._path) if rule.check.__name__ == self.__name__]
+        return self._found(subject)
 
 
 def digest(folders: Iterable[Path]) -> str:

@@ -1,15 +1,20 @@
-"""What systems claim is known without importing them, and only those are imported whose files are there."""
+"""What systems claim and rules are is known without importing them; only what is needed is imported."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+import pytest
+
+from pipeaudit import resources, rulebook
 from pipeaudit import systems as package
+from pipeaudit.rule import Rule
 from pipeaudit.system import System, systems
 
 IMPORTED = """
@@ -40,3 +45,17 @@ def test_a_system_costs_nothing_where_nobody_uses_it(tmp_path: Path) -> None:
     for _ in range(2):  # the first run in a checkout compiles
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.split() == ["dvc", "notebook", "papermill", "script"]
+
+
+def test_a_compiled_rule_is_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = resources.folder("rules")
+    rulebook.load([ours])
+    compiled = rulebook.load([ours])
+    monkeypatch.setattr(resources, "folder", lambda name: tmp_path)  # another's folder is not compiled
+    imported = rulebook.load([ours])
+    assert [said(rule) for rule in compiled.rules] == [said(rule) for rule in imported.rules]
+    assert compiled.digest == imported.digest
+
+
+def said(rule: Rule) -> list[object]:
+    return [rule.name, rule.doc, *(getattr(rule, item.name) for item in fields(rule) if item.name != "check")]
