@@ -23,7 +23,15 @@ _CONFIDENCES = ("high", "medium", "low")
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(tuple(CHECK_FORMATS)), default="text", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(tuple(CHECK_FORMATS)),
+    metavar="FORMAT",
+    default="text",
+    show_default=True,
+    help=f"One of {', '.join(CHECK_FORMATS)}.",
+)
 @click.option("--min-confidence", type=click.Choice(_CONFIDENCES), help="Show findings that are at least as sure.")
 @click.option("--staged", is_flag=True, help="Show only findings that touch a file staged for commit.")
 @click.option("--since", metavar="REF", help="Show only findings on lines that changed since this commit.")
@@ -78,7 +86,15 @@ def check(paths: tuple[Path, ...], format_: str, **options: Any) -> int:
 
 @click.command()
 @click.argument("root", default=".", type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(tuple(AUDIT_FORMATS)), default="text", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(tuple(AUDIT_FORMATS)),
+    metavar="FORMAT",
+    default="text",
+    show_default=True,
+    help=f"One of {', '.join(AUDIT_FORMATS)}.",
+)
 @gate_options
 @tree_options
 def audit(root: Path, format_: str, **options: Any) -> int:
