@@ -22,7 +22,8 @@ Cells = tuple[str, ...]
 
 def kinds(folder: Path, cells: Cells) -> list[str]:
     """Those of the last cell."""
-    made = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": c} for c in cells]
+    code: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    made = [{**code, "source": source} for source in cells]
     notebook = {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "a.ipynb").write_text(json.dumps(notebook))
     audit, _ = engine.audit(Request(root=folder))
