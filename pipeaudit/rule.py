@@ -9,6 +9,7 @@ from functools import cached_property
 from inspect import cleandoc
 from typing import TypeVar
 
+from pipeaudit.credentials import KEY_FORMS, KEY_MARKS, PROVIDER_KEY
 from pipeaudit.flow.events import MISSING, Event, Events, Learned, Snapshot, is_example, is_test
 from pipeaudit.flow.kept import KeptByTest, called_validation, is_published_test, kept_by_test, searched_by_test
 from pipeaudit.flow.leakage import (
@@ -62,8 +63,11 @@ from pipeaudit.repository import Repository
 __all__ = [
     "ANALYTIC",
     "CODE_SYSTEMS",
+    "KEY_FORMS",
+    "KEY_MARKS",
     "KNOWN",
     "MISSING",
+    "PROVIDER_KEY",
     "Addition",
     "ArtifactKind",
     "ArtifactNode",
