@@ -138,6 +138,8 @@ class Runner:
             self._stopped(path, f"analysis stopped after {self.steps} steps")
         except RecursionError:
             self._stopped(path, "expressions nest too deep")
+        except Exception as error:  # noqa: BLE001 # a defect of ours must not hide what other programs do
+            self._stopped(path, f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})")
         self.entered_elsewhere.update(machine.entered)
         machine.module = module
         machine.started = len(machine.events)
@@ -166,6 +168,8 @@ class Runner:
             self._stopped(module.path, f"analysis stopped after {self.steps} steps")
         except RecursionError:
             self._stopped(module.path, "expressions nest too deep")
+        except Exception as error:  # noqa: BLE001 # a defect of ours must not hide what other programs do
+            self._stopped(module.path, f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})")
 
     def _stopped(self, path: str, why: str) -> None:
         self.problems.append(Problem(path, 1, f"{why}: the rest of the program is unknown"))
