@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeaudit.apis import Knowledge
 from pipeaudit.flow.events import Events
 from pipeaudit.flow.interpret import Interpreter
-from pipeaudit.flow.program import Runner, analyse
+from pipeaudit.flow.program import Runner, Unreadable, analyse
 from pipeaudit.model.finding import Problem
 from pipeaudit.read import magics, notebook, python
 from pipeaudit.read.error import ReadError
@@ -46,14 +46,10 @@ def some(tree: Tree, sources: Sources, knowledge: Knowledge, named: Collection[s
             machines = [runner.top(path) for path in wanted]
             for machine in machines:
                 runner.uncalled(machine)
-        except _Unreadable:
+        except Unreadable:
             continue  # names that meant it mean another file now
         events = {path: runner.events(machine) for path, machine in zip(wanted, machines, strict=True)}
         return Programs(events, statements.known, (*statements.problems, *runner.problems))
-
-
-class _Unreadable(Exception):
-    """A file that looked like one to import can't be read."""
 
 
 class _Statements(Mapping[str, python.PythonFacts]):
@@ -80,7 +76,7 @@ class _Statements(Mapping[str, python.PythonFacts]):
 
     def __getitem__(self, path: str) -> python.PythonFacts:
         if not self.read(path):
-            raise _Unreadable(path)
+            raise Unreadable(path)
         return self.known[path]
 
     def read(self, path: str) -> bool:

@@ -22,6 +22,10 @@ _DEEPEST_ALONE = 4  # a function that nobody calls is run with unknown arguments
 _DEEPEST_TEST = 1  # what a test calls says what is tested; what happens inside is that code's own program
 
 
+class Unreadable(Exception):
+    """A file that looked like one to import can't be read: whoever reads files on demand begins anew without it."""
+
+
 class Modules:
     """Finds the module that an import means: relative to the importing file, or from one of the source roots."""
 
@@ -138,6 +142,8 @@ class Runner:
             self._stopped(path, f"analysis stopped after {self.steps} steps")
         except RecursionError:
             self._stopped(path, "expressions nest too deep")
+        except Unreadable:
+            raise
         except Exception as error:  # noqa: BLE001 # a defect of ours must not hide what other programs do
             self._stopped(path, f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})")
         self.entered_elsewhere.update(machine.entered)
@@ -168,6 +174,8 @@ class Runner:
             self._stopped(module.path, f"analysis stopped after {self.steps} steps")
         except RecursionError:
             self._stopped(module.path, "expressions nest too deep")
+        except Unreadable:
+            raise
         except Exception as error:  # noqa: BLE001 # a defect of ours must not hide what other programs do
             self._stopped(module.path, f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})")
 
