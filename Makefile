@@ -12,7 +12,7 @@ demo: .venv/demo-installed ## audit the bundled example and say where the report
 	@echo "Open $(CURDIR)/pipeaudit-report.html in a browser."
 
 test: .venv/dev-installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/dev-installed
 	$(BIN)/ruff format --check .
