@@ -14,8 +14,8 @@ from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import LIST, MAPPING, SCALAR, Node
 
 _TOKEN = re.compile(
-    r"""(?P<space>[\s,;]+|\#[^\n]*)|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(?P<sign>[{}<>\[\]:])"""
-    r"""|(?P<word>[^\s,;:{}<>\[\]"'\#]+)|(?P<other>.)""",
+    r"""(?P<space>[\s,;]+|\#[^\n]*)|(?P<text>"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+')|(?P<sign>[{}<>\[\]:])"""
+    r"""|(?P<unclosed>"(?:[^"\\\n]|\\.)*+|'(?:[^'\\\n]|\\.)*+)|(?P<word>[^\s,;:{}<>\[\]"'\#]+)|(?P<other>.)""",
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -58,6 +58,8 @@ class _Reader:
             kind, raw, line, column = self._tokens[at]
             current = opened[-1]
             at += 1
+            if kind == "unclosed":
+                raise ReadError(self._path, line, "a text is never closed")
             if raw == current.closing and kind == "sign":
                 opened.pop()
                 opened[-1].add(current.node(self._path))
