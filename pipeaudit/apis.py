@@ -183,9 +183,6 @@ class Knowledge:
         found: list[str] = self._domains.get(dotted.partition(".")[0], [])
         return found
 
-    def names_with_role(self, role: str) -> list[str]:
-        return sorted(name for name, raw in self._raw.items() if role in raw.get("roles", ()))
-
 
 def _entry(name: str, raw: Mapping[str, Any]) -> Entry:
     return Entry(

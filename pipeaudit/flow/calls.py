@@ -34,7 +34,6 @@ _ORDINALS = tuple("0123456789")
 _MOST_RUNS_WITH_DATA = 16
 _MOST_RUNS_WITH_OBJECTS = 6
 _MOST_RUNS = 3
-_COMPUTED = ("computed", None)
 
 Arguments = list[Value]
 Keywords = dict[str, Value]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pipeaudit.flow.interpret import Interpreter
 
 Ports = dict[str, Value]
-_MEMBERS = {"data": "X", "target": "y"}
 
 
 class Call:

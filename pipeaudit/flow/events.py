@@ -277,7 +277,3 @@ class Events:
     def before(self, event: Event) -> Iterable[Event]:
         """All that ran earlier."""
         return self.items[: event.id]
-
-    def model_events(self, identity: int, *roles: str) -> list[Event]:
-        """What was done with one object, as receiver."""
-        return [e for e in self.of(*roles) if e.receiver is not None and e.receiver.identity == identity]

@@ -494,7 +494,6 @@ class Interpreter:
             return builtin.name(name)
         if isinstance(found.ref, imports.Lazy):
             found = imports.force(self, found.ref)
-            scope.module.imports.add(name)
         return found
 
     def _attr(self, expression: Expression, scope: Scope) -> Value:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from pipeaudit.flow.values import Value, join
 from pipeaudit.read.python import PythonFacts
@@ -68,6 +67,3 @@ class Module:
     path: str
     facts: PythonFacts
     scope: Scope | None = None
-    running: bool = False
-    imports: set[str] = field(default_factory=set)
-    extra: dict[str, Any] = field(default_factory=dict)
