@@ -1,6 +1,6 @@
 """Edits: every rule that promises one keeps its word on its own fixture, and nothing else of a file ever moves.
 
-`fixtures/fixes/<rule file's name>/` holds the files of the rule's fixture that change, as they are afterwards.
+`fixtures/fixes/<rule file's name>.diff` is what `check --diff` prints for the rule's fixture.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipeaudit.model.choice import Choice
 from pipeaudit.model.edit import Addition, Rewrite
 from pipeaudit.model.finding import Confidence, Finding, Match, Severity
 from pipeaudit.model.location import Location
+from pipeaudit.report import diff
 from pipeaudit.request import Request
 from pipeaudit.rule import Rule, Scope
 from pipeaudit.tree import Tree
@@ -57,16 +58,22 @@ def asked(folder: Path, rule: Rule) -> Request:
     return Request(root=folder.resolve(), choice=choice, rule_folders=(RULES,))
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("rule", FIXABLE, ids=lambda rule: rule.id)
 def test_a_rule_mends_its_fixture_as_expected_and_once(rule: Rule, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(FIXTURES / "rules" / FOLDERS[rule.id], tmp_path / "project"))
-    after = FIXTURES / "fixes" / FOLDERS[rule.id]
-    expected = {p.relative_to(after).as_posix(): p.read_bytes() for p in after.rglob("*") if p.is_file()}
+    source = FIXTURES / "rules" / FOLDERS[rule.id]
+    folder, patched = (Path(shutil.copytree(source, tmp_path / name)) for name in ("mended", "patched"))
+    patch = FIXTURES / "fixes" / f"{FOLDERS[rule.id]}.diff"
     first = mend.mended(asked(folder, rule), unsafe=rule.unsafe_fix)
-    assert {path: made for path, (_, made) in first.files.items()} == expected
+    assert diff.unified(first.files) == patch.read_text(encoding="utf-8")
     assert first.refused == ()
     assert all(f.match.edit is not None and f.match.edit.safe != rule.unsafe_fix for f in first.findings)
     mend.write_all(asked(folder, rule), first)
+    subprocess.run(["git", "apply", patch], cwd=patched, check=True)
+    assert contents(folder) == contents(patched)
     assert mend.mended(asked(folder, rule), unsafe=rule.unsafe_fix).files == {}
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import shutil
 
 from pipeaudit import mend
+from pipeaudit.report import diff
 from tests.conftest import FIXTURES
 from tests.test_fix import FIXABLE, FOLDERS, asked
 
 
 def main() -> None:
-    shutil.rmtree(FIXTURES / "fixes")
+    folder = FIXTURES / "fixes"
+    shutil.rmtree(folder)
+    folder.mkdir()
     for rule in FIXABLE:
         name = FOLDERS[rule.id]
         result = mend.mended(asked(FIXTURES / "rules" / name, rule), unsafe=rule.unsafe_fix)
-        for path, (_, after) in result.files.items():
-            file = FIXTURES / "fixes" / name / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(after)
+        (folder / f"{name}.diff").write_text(diff.unified(result.files), encoding="utf-8", newline="")
 
 
 if __name__ == "__main__":
