@@ -10,7 +10,7 @@ from pipeaudit.model.location import Location
 from pipeaudit.read import notebook
 from pipeaudit.read.cell_lines import cell_lines
 from pipeaudit.read.error import ReadError
-from pipeaudit.read.exported import is_exported
+from pipeaudit.read.exported import is_exported, twin
 from pipeaudit.tree import Tree, is_opaque
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -60,11 +60,11 @@ class Texts:
 
     def notebook_of(self, path: str) -> str:
         """The notebook beside a script that is kept alike with it; "" where there is none."""
-        twin = f"{path.removesuffix('.py')}.ipynb"
-        if not path.endswith(".py") or twin not in self.tree or path not in self.tree:
+        found = twin(path) if path.endswith(".py") else ""
+        if found not in self.tree or path not in self.tree:
             return ""
         try:
-            return twin if is_exported(self.tree.data(path)) else ""
+            return found if is_exported(self.tree.data(path)) else ""
         except ReadError:
             return ""
 

@@ -74,3 +74,17 @@ def test_a_module_that_can_not_be_read_is_as_if_it_were_not_there(tmp_path: Path
     assert [error.path for error in alone[1].problems] == ["app/scaling.py"]
     assert list(alone[1].findings) == those_in("app/main.py", audited(tmp_path, None))
     assert {used.path for used in alone[1].files} == {"app/main.py", "app/deep/scaling.py"}
+
+
+def test_a_script_is_looked_at_with_the_notebook_that_tells_what_it_holds_if_it_can_be_read(tmp_path: Path) -> None:
+    for name, text in (
+        ("kept.py", "# %%\nprint(1)\n"),
+        ("plain.py", "print(1)\n"),
+        ("large.py", "# %%\n" + "\n" * 2**21),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).with_suffix(".ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4}')
+    audits = {name: audited(tmp_path, name) for name in ("kept.py", "plain.py", "large.py")}
+    looked_at = {name: {used.path for used in audit.files} for name, audit in audits.items()}
+    assert looked_at == {"kept.py": {"kept.py", "kept.ipynb"}, "plain.py": {"plain.py"}, "large.py": set()}
+    assert [problem.path for problem in audits["large.py"].problems] == ["large.py"]

@@ -10,6 +10,7 @@ from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.exchange import Touch, same_file
 from pipeaudit.model.finding import Related
 from pipeaudit.model.pipeline import Node
+from pipeaudit.read.exported import twin
 
 _CODE = ("python", "notebook")
 
@@ -52,7 +53,7 @@ def _is_run(graph: PipelineGraph, notebook: str) -> bool:
 
 def _has_script(notebook: str, paths: Container[str]) -> bool:
     """A script beside it of the same name: jupytext keeps the two alike."""
-    return notebook.removesuffix(".ipynb") + ".py" in paths
+    return twin(notebook) in paths
 
 
 def _made_elsewhere(graph: PipelineGraph, name: str) -> bool:

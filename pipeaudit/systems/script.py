@@ -9,7 +9,7 @@ from pipeaudit.flow.events import Events
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Program, StageKind
 from pipeaudit.model.roles import KIND_OF_ROLE
-from pipeaudit.read.exported import is_exported
+from pipeaudit.read.exported import is_exported, twin
 from pipeaudit.system import Declared, Sources, Stage, program_system
 
 _TOOLING = frozenset(("setup.py", "conftest.py", "noxfile.py", "tasks.py", "conf.py", "__init__.py"))
@@ -21,7 +21,7 @@ def stages(sources: Sources, events: Mapping[str, Events]) -> Iterator[Declared]
         known = events[path]
         if known.is_notebook or known.is_test or basename(path) in _TOOLING or not _does_something(known):
             continue
-        if f"{path.removesuffix('.py')}.ipynb" in events and is_exported(sources.data(path) or b""):
+        if twin(path) in events and is_exported(sources.data(path) or b""):
             continue  # the notebook beside it is the same
         yield Stage(
             name=basename(path).removesuffix(".py"),
