@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeaudit.model.location import Location
 from pipeaudit.read import magics
-from pipeaudit.read.columns import in_characters
+from pipeaudit.read.columns import parsed
 from pipeaudit.read.notebook import Cell, Notebook
 
 _GIVEN = frozenset(dir(builtins)) | frozenset(
@@ -238,9 +238,8 @@ _READERS: dict[type[ast.AST], Callable[[_Reading, Any], None]] = {
 
 def _read(code: str) -> _Reading | None:
     """None where the code can't be read, or makes names by a star import: then later names can't be judged."""
-    try:
-        tree = in_characters(ast.parse(code), code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(code)
+    if tree is None:
         return None
     if "*" in code and any(
         isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names) for node in ast.walk(tree)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeaudit.model.location import Location
-from pipeaudit.read.columns import in_characters
+from pipeaudit.read.columns import parsed
 
 _GIVEN = frozenset(dir(builtins)) | {"__name__", "__file__"}
 _MAKERS = frozenset(("create_component_from_func", "func_to_container_op", "create_component_from_func_v2"))
@@ -26,9 +26,8 @@ class Component:
 
 def components(path: str, text: str) -> list[Component]:
     """Lightweight components of a file, in order; nothing for what can't be parsed."""
-    try:
-        tree = in_characters(ast.parse(text), text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if tree is None:
         return []
     made = {
         call.args[0].id

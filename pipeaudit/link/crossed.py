@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from pipeaudit.model.location import Location
-from pipeaudit.read.columns import in_characters
+from pipeaudit.read.columns import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,8 @@ class Crossed:
 
 def crossed_fields(path: str, text: str) -> list[Crossed]:
     """Pairs of arguments, or of keys of a literal, that take each other's field; in order."""
-    try:
-        tree = in_characters(ast.parse(text), text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if tree is None:
         return []
     found: list[Crossed] = []
     for node in ast.walk(tree):

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pipeaudit.model.location import Location
-from pipeaudit.read.columns import in_characters
+from pipeaudit.read.columns import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,8 @@ class DeadBranch:
 
 def dead_branches(path: str, text: str) -> list[DeadBranch]:
     """Branches of a file that its own constants turn off, in order; nothing for what can't be parsed."""
-    try:
-        tree = in_characters(ast.parse(text), text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if tree is None:
         return []
     fixed = _fixed(tree)
     found = []

@@ -6,10 +6,21 @@ Only lines with other than ASCII characters are looked at, so most files cost on
 from __future__ import annotations
 
 import ast
+import warnings
 from bisect import bisect_left
 from typing import TypeVar
 
 Tree = TypeVar("Tree", bound=ast.AST)
+
+
+def parsed(text: str) -> ast.Module | None:
+    """The syntax tree of a program, its columns in characters; None where it can't be parsed, which others tell."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return in_characters(ast.parse(text), text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def in_characters(tree: Tree, source: bytes | str) -> Tree:
