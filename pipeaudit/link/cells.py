@@ -253,7 +253,7 @@ class _Notebook:
 
     def _changes_choice(self, expression: Expression) -> bool:
         """Whether a name is put on a list of columns or taken off it."""
-        return (forms.grown(expression, forms.GROWING | _SHRINKING) or "") in self.chosen
+        return forms.grown(expression, forms.GROWING | _SHRINKING) in self.chosen
 
     def _remember(self, step: _Step) -> None:
         if step.form == "expr":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from posixpath import join, normpath
 from typing import Final
 
+from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Program, StageKind
 from pipeaudit.read.error import ReadError
 from pipeaudit.read.node import Node
@@ -79,17 +81,7 @@ def _served(source: ConfigSource, name: str, config: Node) -> Iterator[Declared]
     for document in documents:
         for application in document.list("applications"):
             made = _service(source, document, application, name)
-            at = application.get("import_path")
-            yield Stage(
-                name=made.name,
-                system=made.system,
-                at=Node(source.path, at.shape, config.text_line + at.line - 1, at.column).at,
-                key=made.key,
-                runs=made.runs,
-                kind=made.kind,
-                pipeline=made.pipeline,
-                note=made.note,
-            )
+            yield replace(made, at=Location(source.path, config.text_line + made.at.line - 1, made.at.column))
 
 
 def _folder(source: ConfigSource, document: Node, wanted: list[str]) -> str:

@@ -87,8 +87,7 @@ def _declared(registry: str, pipelines: list[Pipeline], done: set[str]) -> Itera
         key = f"{registry}:{node.full_name}"
         key = whole if key in done else key
         done.update((key, whole))
-        written = {output for other in nodes if other is node for output in other.outputs}
-        if written & set(node.inputs):
+        if set(node.outputs) & set(node.inputs):
             yield Problem(
                 node.at.path, node.at.line, f"node `{node.full_name}` reads what it writes: Kedro refuses that"
             )
