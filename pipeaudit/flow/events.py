@@ -205,7 +205,8 @@ class Events:
     `runs`: functions that were run on their own, each with its first event, the end of its events, and whether a
     server calls it as a method of a serving class. `chosen`: events whose result had columns chosen from it by a
     list of names. `domains`: the random domains of the libraries that it imports. `unmade`: names that code outside
-    functions uses and that nothing before it makes; None where the program could not be followed to its end.
+    functions uses and that nothing before it makes, built-in ones too; None where the program could not be followed to
+    its end.
     """
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from pipeaudit.apis import Knowledge
 from pipeaudit.flow.calls import instance
@@ -131,21 +132,13 @@ class Runner:
         facts = self.facts[path]
         module = made[path] = Module(path, facts)
         scope = module.scope = Scope(module)
-        try:
+        with self._as_far_as_it_goes(path):
             for block in facts.blocks:
                 scope.cell = block.cell
                 if facts.is_notebook or len(facts.blocks) > 1:
                     machine.run_cell(block.body, scope)
                 else:
                     machine.run(block.body, scope)
-        except OutOfSteps:
-            self._stopped(path, f"analysis stopped after {self.steps} steps")
-        except RecursionError:
-            self._stopped(path, "expressions nest too deep")
-        except Unreadable:
-            raise
-        except Exception as error:  # noqa: BLE001 # a defect of ours must not hide what other programs do
-            self._stopped(path, f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})")
         self.entered_elsewhere.update(machine.entered)
         machine.module = module
         machine.started = len(machine.events)
@@ -165,21 +158,27 @@ class Runner:
         assert module is not None
         assert module.scope is not None
         machine.deepest = _DEEPEST_TEST if is_test(module.path) else _DEEPEST_ALONE
-        try:
+        with self._as_far_as_it_goes(module.path):
             for function, closure, owner in _definitions(module.scope, module.path):
                 if function in self.entered_elsewhere or function in machine.entered:
                     continue
                 _run_alone(machine, function, closure, owner)
-        except OutOfSteps:
-            self._stopped(module.path, f"analysis stopped after {self.steps} steps")
-        except RecursionError:
-            self._stopped(module.path, "expressions nest too deep")
+
+    @contextmanager
+    def _as_far_as_it_goes(self, path: str) -> Iterator[None]:
+        """What ends a program before its last statement is told, and costs that program only."""
+        try:
+            yield
         except Unreadable:
             raise
+        except OutOfSteps:
+            why = f"analysis stopped after {self.steps} steps"
+        except RecursionError:
+            why = "expressions nest too deep"
         except Exception as error:  # noqa: BLE001 # a defect of ours must not hide what other programs do
-            self._stopped(module.path, f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})")
-
-    def _stopped(self, path: str, why: str) -> None:
+            why = f"a defect of pipeaudit ends the analysis ({type(error).__name__}: {error})"
+        else:
+            return
         self.problems.append(Problem(path, 1, f"{why}: the rest of the program is unknown"))
         self.unfinished.add(path)
 
