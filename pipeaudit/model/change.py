@@ -24,7 +24,6 @@ class ChangedLines:
         """Whether any line of a place changed; a place that stands for a whole file changes with any of its lines."""
         for path, lines in self.files:
             if path == at.path:
-                is_whole = at.cell is None and at.line == at.column == 1 and at.end_line is None
                 span = range(at.line, (at.end_line or at.line) + 1)
-                return lines is None or is_whole or any((at.cell, line) in lines for line in span)
+                return lines is None or at.is_whole_file or any((at.cell, line) in lines for line in span)
         return False

@@ -31,6 +31,11 @@ class Location:
         """How a message names it to people: `line 12`, `cell 4, line 2`."""
         return f"line {self.line}" if self.cell is None else f"cell {self.cell + 1}, line {self.line}"
 
+    @property
+    def is_whole_file(self) -> bool:
+        """Whether it speaks of its file and of no line in it; how the file begins then says nothing."""
+        return self.cell is None and self.line == 1 and self.column == 1 and self.end_line is None
+
     def seen_from(self, here: Location) -> str:
         """How a message that stands at `here` names it: with its file, where that is another one."""
         return self.spoken if self.path == here.path else f"{self.spoken} of `{self.path}`"

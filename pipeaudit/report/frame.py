@@ -42,14 +42,9 @@ def place(at: Location) -> str:
     """`src/train.py:12:5`, and for notebooks `eda.ipynb, cell 4, line 2`."""
     if at.cell is not None:
         return f"{path(at.path)}, cell {at.cell + 1}, line {at.line}"
-    if is_whole_file(at):
+    if at.is_whole_file:
         return path(at.path)
     return f"{path(at.path)}:{at.line}:{at.column}" if at.column > 1 else f"{path(at.path)}:{at.line}"
-
-
-def is_whole_file(at: Location) -> bool:
-    """Whether a place speaks of its file and of no line in it; how the file begins then says nothing."""
-    return at.cell is None and at.line == 1 and at.column == 1 and at.end_line is None
 
 
 def short_place(at: Location, beside: Location) -> str:
@@ -103,7 +98,7 @@ def file_line(sources: Mapping[str, Source], at: Location) -> int:
 def frame(sources: Mapping[str, Source], at: Location, context: int = 2) -> list[FrameLine]:
     """The flagged lines with some around them; a long statement is cut after its first lines."""
     lines = text_lines(sources, at)
-    if not lines or at.line > len(lines) or is_whole_file(at):
+    if not lines or at.line > len(lines) or at.is_whole_file:
         return []
     where = region(sources, at)
     last = min(where.end_line, at.line + _LONGEST_REGION - 1, len(lines))
@@ -120,7 +115,7 @@ def frame(sources: Mapping[str, Source], at: Location, context: int = 2) -> list
 def code_line(sources: Mapping[str, Source], at: Location) -> str:
     """The first flagged line alone, without its indentation."""
     lines = text_lines(sources, at)
-    return _shown(lines[at.line - 1]).strip() if at.line <= len(lines) and not is_whole_file(at) else ""
+    return _shown(lines[at.line - 1]).strip() if at.line <= len(lines) and not at.is_whole_file else ""
 
 
 def snippet(sources: Mapping[str, Source], at: Location, context: int = 0) -> str:
