@@ -34,7 +34,7 @@ def since(tree: git.WorkTree, ref: str, root: Path, limits: Limits) -> ChangedLi
         if is_opaque(path) or path.endswith("/"):
             continue
         try:
-            data = read_bytes(root, path, limits.notebook_bytes if path.endswith(".ipynb") else limits.text_bytes)
+            data = read_bytes(root, path, limits.bytes_of(path))
         except FileProblem:
             continue  # it is gone, a link, or too large: then nothing is found in it either
         if path not in before:

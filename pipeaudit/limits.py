@@ -44,6 +44,10 @@ class Limits:
     run_seconds: int = 300
     worker_bytes: int = 512 * _MIB
 
+    def bytes_of(self, path: str) -> int:
+        """How large a file may be that is read as text."""
+        return self.notebook_bytes if path.endswith(".ipynb") else self.text_bytes
+
     def with_changes(self, **changes: int) -> Limits:
         """Limits as a configuration asks for them; a value out of bounds is refused with what is allowed."""
         known = {item.name: getattr(DEFAULT, item.name) for item in fields(self)}

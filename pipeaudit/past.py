@@ -42,16 +42,12 @@ def baseline(request: Request, ref: str) -> Iterator[Path]:
 def _write(tree: git.WorkTree, ref: str, root: Path, limits: Limits) -> None:
     """Regular files only; what an audit does not open has its size and no content."""
     blobs = [blob for blob in git.committed_tree(tree, ref) if _is_plain(blob.path)]
-    read = [blob for blob in blobs if not is_opaque(blob.path) and blob.size <= _limit(blob.path, limits)]
+    read = [blob for blob in blobs if not is_opaque(blob.path) and blob.size <= limits.bytes_of(blob.path)]
     for blob, data in zip(read, git.contents(tree, read), strict=True):
         _create(root, blob.path, data, blob.size)
     for blob in blobs:
-        if is_opaque(blob.path) or blob.size > _limit(blob.path, limits):
+        if is_opaque(blob.path) or blob.size > limits.bytes_of(blob.path):
             _create(root, blob.path, b"", blob.size)
-
-
-def _limit(path: str, limits: Limits) -> int:
-    return limits.notebook_bytes if path.endswith(".ipynb") else limits.text_bytes
 
 
 def _is_plain(path: str) -> bool:

@@ -71,7 +71,7 @@ class Tree:
         return data
 
     def limit(self, path: str) -> int:
-        return self.limits.notebook_bytes if path.endswith(".ipynb") else self.limits.text_bytes
+        return self.limits.bytes_of(path)
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file's bytes; "" for what is not read."""
