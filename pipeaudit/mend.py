@@ -15,9 +15,8 @@ from pipeaudit import engine, git
 from pipeaudit.discover import Discovery
 from pipeaudit.fix import write
 from pipeaudit.fix.change import NOT_THIS_FORM, Refused
-from pipeaudit.fix.draft import Draft, draft
+from pipeaudit.fix.draft import Draft, draft, edit_of
 from pipeaudit.model.audit import Audit
-from pipeaudit.model.edit import Edit
 from pipeaudit.model.finding import Finding
 from pipeaudit.request import Request
 from pipeaudit.tree import Tree
@@ -53,8 +52,8 @@ def write_all(request: Request, result: Mended) -> Mended:
             write.replace(request.root, path, before, after)
         except Refused as refusal:
             failed[path] = str(refusal)
-    kept = tuple(finding for finding in result.findings if _edit(finding).at.path not in failed)
-    lost = [(f, failed[_edit(f).at.path]) for f in result.findings if _edit(f).at.path in failed]
+    kept = tuple(finding for finding in result.findings if edit_of(finding).at.path not in failed)
+    lost = [(f, failed[edit_of(f).at.path]) for f in result.findings if edit_of(f).at.path in failed]
     files = {path: both for path, both in result.files.items() if path not in failed}
     return Mended(files, kept, (*result.refused, *lost), result.waiting)
 
@@ -168,7 +167,7 @@ class _Mender:
             return
         staged = {entry.path: entry.blob for entry in git.listed(self.found.work_tree)[0]}
         for finding in self._editable(findings):
-            path = _edit(finding).at.path
+            path = edit_of(finding).at.path
             if git.blob_name(self.tree.data(path)) != staged.get(path):
                 self._refuse(finding, "the file has changes that are not staged")
 
@@ -189,12 +188,6 @@ def _wide(request: Request) -> Request:
     return replace(request.unnarrowed(), choice=every)
 
 
-def _edit(finding: Finding) -> Edit:
-    if finding.match.edit is None:
-        raise ValueError(f"{finding.rule} at {finding.at} carries no edit")
-    return finding.match.edit
-
-
 def _key(finding: Finding) -> _Key:
     return finding.at.path, finding.rule, finding.match.kind
 
@@ -212,5 +205,5 @@ def _culprits(before: _State, after: _State, drafted: Draft) -> tuple[list[Findi
     if same_rule:
         return same_rule, "it would be found again"
     files = {path for path, _ in worse}
-    same_file = [finding for finding in drafted.made if _edit(finding).at.path in files]
+    same_file = [finding for finding in drafted.made if edit_of(finding).at.path in files]
     return same_file or list(drafted.made), f"then {worse[0][1]} would be found in {worse[0][0]}"

@@ -60,12 +60,13 @@ def draft(findings: Iterable[Finding], tree: Tree) -> Draft:
                 unit.changes.append(change)
             made.append(finding)
     files, failed = _files(units, tree)
-    refused += [(finding, failed[_edit(finding).at.path]) for finding in made if _edit(finding).at.path in failed]
-    kept = tuple(finding for finding in made if _edit(finding).at.path not in failed)
+    refused += [(finding, failed[edit_of(finding).at.path]) for finding in made if edit_of(finding).at.path in failed]
+    kept = tuple(finding for finding in made if edit_of(finding).at.path not in failed)
     return Draft(files, kept, tuple(waiting), tuple(refused))
 
 
-def _edit(finding: Finding) -> Edit:
+def edit_of(finding: Finding) -> Edit:
+    """Of one that is known to carry an edit."""
     if finding.match.edit is None:
         raise ValueError(f"{finding.rule} at {finding.at} carries no edit")
     return finding.match.edit
@@ -74,7 +75,7 @@ def _edit(finding: Finding) -> Edit:
 def _units(findings: Iterable[Finding], tree: Tree, refused: list[tuple[Finding, str]]) -> list[_Unit]:
     units: dict[tuple[str, int], _Unit] = {}
     for finding in findings:
-        at = _edit(finding).at
+        at = edit_of(finding).at
         key = (at.path, -1 if at.cell is None else at.cell)
         try:
             if key not in units:
@@ -148,7 +149,7 @@ def _in_source(unit: _Unit, code: str, change: Change) -> Change | str:
 
 
 def _other(unit: _Unit, finding: Finding, tree: Tree) -> Change | str:
-    edit = _edit(finding)
+    edit = edit_of(finding)
     try:
         if isinstance(edit, Addition):
             return addition.change(unit.path, unit.text, edit, tree.limits)
