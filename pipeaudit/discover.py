@@ -114,7 +114,7 @@ def discover(
     return Discovery(
         tuple(sorted(found.files, key=lambda file: file.path)),
         tuple(sorted(set(found.left_out), key=lambda entry: (entry.path, entry.reason))),
-        tuple(sorted(found.problems, key=lambda problem: (problem.path, problem.line, problem.message))),
+        tuple(sorted(found.problems, key=lambda problem: problem.key)),
         tree,
         note,
     )

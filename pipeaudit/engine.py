@@ -120,7 +120,7 @@ def _alone(request: Request, tree: Tree) -> frozenset[str] | None:
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(set(problems), key=lambda problem: (problem.path, problem.line, problem.message)))
+    return tuple(sorted(set(problems), key=lambda problem: problem.key))
 
 
 def _pointed_into(findings: Iterable[Finding]) -> set[str]:

@@ -68,11 +68,9 @@ def traced(
     found = tuple(story.told(seen, events))
     if name and not found:
         raise NoSuchPlace(f"--name {name}: no value of that name is known at {at}; leave it out to see those that are")
-    return Traced(at, texts.lines(path, cell)[line - 1].strip(), found, tuple(sorted(set(problems), key=_order)))
-
-
-def _order(problem: Problem) -> tuple[str, int, str]:
-    return (problem.path, problem.line, problem.message)
+    return Traced(
+        at, texts.lines(path, cell)[line - 1].strip(), found, tuple(sorted(set(problems), key=lambda p: p.key))
+    )
 
 
 def _parted(place: str) -> tuple[Path, int | None, int]:

@@ -102,6 +102,10 @@ class Problem:
     line: int
     message: str
 
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return (self.path, self.line, self.message)
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
