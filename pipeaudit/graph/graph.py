@@ -48,8 +48,7 @@ class PipelineGraph:
     def _index(self) -> None:
         for node in self.nodes.values():
             for path in dict.fromkeys(program.path for program in self.programs(node)):
-                if path is not None:
-                    self._running[path].append(node)
+                self._running[path].append(node)
         for artifact in self.artifacts.values():
             self._named.setdefault(artifact.name, artifact)
         for edge in self.edges:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pipeaudit.graph.graph import PipelineGraph
 from pipeaudit.link.artifacts import normal
 from pipeaudit.link.imports import Import
-from pipeaudit.model.audit import AffectedArtifact, AffectedFile, AffectedStage, ArtifactNode, Impact
+from pipeaudit.model.audit import AffectedArtifact, AffectedFile, AffectedStage, Impact
 from pipeaudit.model.location import Location
 from pipeaudit.model.pipeline import Edge, Node
 
@@ -133,10 +133,6 @@ def _written(graph: PipelineGraph, affected: dict[str, AffectedStage]) -> Iterat
     for edge in graph.edges:
         if edge.kind == "writes" and edge.source in affected:
             writers.setdefault(edge.target, []).append(graph.nodes[edge.source])
-    for artifact in _in_order(graph, writers):
-        yield AffectedArtifact(artifact, tuple(writers[artifact.id]))
-
-
-def _in_order(graph: PipelineGraph, wanted: Iterable[str]) -> list[ArtifactNode]:
-    chosen = set(wanted)
-    return [artifact for identifier, artifact in graph.artifacts.items() if identifier in chosen]
+    for artifact in graph.artifacts.values():
+        if artifact.id in writers:
+            yield AffectedArtifact(artifact, tuple(writers[artifact.id]))
