@@ -61,10 +61,7 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
     if options.get("staged") and options.get("since"):
         raise WrongCall("--staged and --since ask two different questions; leave one of them out")
     if options.get("staged"):
-        tree = git.work_tree(root)
-        if tree is None:
-            raise WrongCall("--staged asks for a git work tree, and there is none here")
-        only = git.staged(tree)
+        only = git.staged(_work_tree(root, "--staged"))
     changed = _changed(root, options["since"], settings) if options.get("since") else None
     for folder in options["rules"]:
         if not folder.is_dir():
@@ -97,10 +94,14 @@ def request(paths: Sequence[Path], options: Mapping[str, Any], *, checklist: boo
 def _changed(root: Path, ref: str, settings: Config) -> ChangedLines:
     from pipeaudit import changes
 
+    return changes.since(_work_tree(root, "--since"), ref, root, settings.limits)
+
+
+def _work_tree(root: Path, option: str) -> git.WorkTree:
     tree = git.work_tree(root)
     if tree is None:
-        raise WrongCall("--since asks for a git work tree, and there is none here")
-    return changes.since(tree, ref, root, settings.limits)
+        raise WrongCall(f"{option} asks for a git work tree, and there is none here")
+    return tree
 
 
 def _name(paths: Sequence[Path]) -> str:
@@ -157,9 +158,7 @@ def _settings(root: Path, options: Mapping[str, Any]) -> Config:
 
 
 def _from_commit(root: Path, ref: str) -> Config:
-    tree = git.work_tree(root)
-    if tree is None:
-        raise WrongCall("--config-from asks for a git work tree, and there is none here")
+    tree = _work_tree(root, "--config-from")
     for name in (*configuration.OWN_FILES, "pyproject.toml"):
         try:
             data = git.committed_file(tree, ref, name)
