@@ -22,16 +22,13 @@ from pipeaudit.rule import (
 )
 
 _BEFORE_MARK = 40  # how far before a mark what it belongs to may begin
-# One of these ends every name that the patterns below take: looking for plain words is many times quicker.
-_ENDS = tuple(
-    """password passwd passphrase secret token secretkey secret_key accesskey access_key accountkey account_key apikey
-    api_key privatekey private_key connectionstring connection_string""".split()
-)
-
-_TELLING = (
-    r"(?:[A-Za-z0-9]+[_.-]){0,5}(?:password|passwd|passphrase|secret|secret_?key|secret_?access_?key|access_?key|account_?key"
-    r"|api_?key|apikey|auth_?token|access_?token|token|client_?secret|private_?key|sas_?token|connection_?string)"
-)
+# What a telling name ends with, after what may go before it; `_?`: written with an underscore or without.
+_WORDS = """password passwd passphrase secret secret_?key secret_?access_?key access_?key account_?key api_?key
+    auth_?token access_?token token client_?secret private_?key sas_?token connection_?string""".split()
+_TELLING = rf"(?:[A-Za-z0-9]+[_.-]){{0,5}}(?:{'|'.join(_WORDS)})"
+# The ends of all these, without those that end like another: looking for plain words is many times quicker.
+_WRITTEN = {joint.join(word.split("_?")[-2:]) for word in _WORDS for joint in ("", "_")}
+_ENDS = sorted(end for end in _WRITTEN if not any(end != other and end.endswith(other) for other in _WRITTEN))
 _NAMED = re.compile(
     rf"(?<![A-Za-z0-9_])[\"']?(?P<name>{_TELLING})[\"']?\]?\s{{0,4}}(?::\s{{0,4}}str\s{{0,4}})?[=:]\s{{0,4}}[rbu]?"
     r"[\"'](?P<value>[^\"'\n]{6,300})[\"']",
