@@ -48,21 +48,33 @@ class Leak:
 
     @property
     def learner(self) -> str:
-        """What learned, as it is written: a transformer, or a statistic (`frame.mean()`)."""
-        if self.is_transformer:
-            return self.fit.subject
-        receiver = self.fit.receiver.name if self.fit.receiver is not None else ""
-        return f"{receiver}.{self.fit.short}()" if receiver else f"{self.fit.short}()"
+        return learner(self.fit)
 
     @property
     def is_transformer(self) -> bool:
-        """Whether an object learned, and not a statistic that is written out (`frame.mean()`)."""
-        return "fit_rows" in self.fit.detail
+        return fits_object(self.fit)
 
     @property
     def is_aggregate(self) -> bool:
-        """Whether it is a figure for each group: of rows that may all lie on one side of a split."""
-        return "GroupBy" in self.fit.name or self.fit.short in ("crosstab", "pivot_table", "value_counts")
+        return is_of_groups(self.fit)
+
+
+def learner(fit: Event) -> str:
+    """What learned, as it is written: a transformer, or a statistic (`frame.mean()`)."""
+    if fits_object(fit):
+        return fit.subject
+    receiver = fit.receiver.name if fit.receiver is not None else ""
+    return f"{receiver}.{fit.short}()" if receiver else f"{fit.short}()"
+
+
+def fits_object(fit: Event) -> bool:
+    """Whether an object learned, and not a statistic that is written out (`frame.mean()`)."""
+    return "fit_rows" in fit.detail
+
+
+def is_of_groups(fit: Event) -> bool:
+    """Whether it is a figure for each group: of rows that may all lie on one side of a split."""
+    return "GroupBy" in fit.name or fit.short in ("crosstab", "pivot_table", "value_counts")
 
 
 def together(found: Iterable[Leak]) -> list[tuple[Leak, ...]]:

@@ -6,15 +6,24 @@ those that the other reads, so a statistic that covers all that was written cove
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeaudit.flow.events import Event, Events, Learned, Snapshot, is_test
-from pipeaudit.flow.leakage import Evaluation, Training, evaluations, held_out, judged, trainings
+from pipeaudit.flow.leakage import (
+    Evaluation,
+    Training,
+    evaluations,
+    fits_object,
+    held_out,
+    is_of_groups,
+    judged,
+    learner,
+    trainings,
+)
 from pipeaudit.link.exchange import Touch, same_file
 
 _LONGEST_WAY = 4
-_AGGREGATES = frozenset(("crosstab", "pivot_table", "value_counts"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,15 @@ class Origin:
     fit: Event
     what: str
     supervised: bool
+
+    @property
+    def learner(self) -> str:
+        """What learned or copied, as it is written."""
+        return self.fit.subject if self.what == "copies" else learner(self.fit)
+
+    @property
+    def is_transformer(self) -> bool:
+        return fits_object(self.fit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,7 @@ class FileLeak:
 
 
 def leaks_through_files(
-    programs: Mapping[str, Events], written: Iterable[Touch], read: Iterable[Touch]
+    programs: Mapping[str, Events], written: Sequence[Touch], read: Sequence[Touch]
 ) -> list[FileLeak]:
     """Each origin that leaks by a file once, by the first programs that train and judge on its rows."""
     reads = [touch for touch in read if not touch.is_model and not is_test(touch.program)]
@@ -106,7 +124,7 @@ def _own(events: Events, touch: Touch) -> Iterator[Carried]:
 
 def _counts(item: Learned, fit: Event) -> bool:
     """Whether it is a statistic of all rows: one of each group may be of rows that lie on one side whole."""
-    return item.what != "resampling" and "GroupBy" not in fit.name and fit.short not in _AGGREGATES
+    return item.what != "resampling" and not is_of_groups(fit)
 
 
 def _value(touch: Touch) -> Snapshot | None:
@@ -135,7 +153,7 @@ def _leaks(
     cargo: Carried,
     carried: list[Carried],
     reads: list[Touch],
-    written: Iterable[Touch],
+    written: Sequence[Touch],
 ) -> Iterator[FileLeak]:
     for reading in _readers(cargo, reads):
         events = programs[reading.program]
@@ -170,7 +188,7 @@ def _judging(
     training: Training,
     cargo: Carried,
     reads: list[Touch],
-    written: Iterable[Touch],
+    written: Sequence[Touch],
 ) -> Evaluation | None:
     """Where the trained model is judged on the rows of a file: in the same program, or in one that loads the model."""
     for reading in _readers(cargo, reads):
@@ -187,7 +205,7 @@ def _judging(
     return None
 
 
-def _hands_model(programs: Mapping[str, Events], trainer: str, judge: str, written: Iterable[Touch]) -> bool:
+def _hands_model(programs: Mapping[str, Events], trainer: str, judge: str, written: Sequence[Touch]) -> bool:
     """Whether one program loads a model file that the other saves."""
     saved = {name for touch in written if touch.program == trainer and touch.is_model for name in touch.places}
     loaded = {e.detail.get("path") for e in programs[judge].of("load_model")}

@@ -97,13 +97,13 @@ def leakage_through_files(project: Project) -> Iterator[Match]:
             "copies rows"
             if copies
             else "learns from all rows"
-            if "fit_rows" in fit.detail
+            if first.origin.is_transformer
             else "is computed from all rows"
         )
         reached = " and ".join(f"`{name}`" for name in first.files)
         yield Match(
             fit.at,
-            f"`{_learner(fit)}`{also} {does} before they are parted: by {reached} they train the model at "
+            f"`{first.origin.learner}`{also} {does} before they are parted: by {reached} they train the model at "
             f"{first.training.at} and judge it at {last.at}",
             kind=first.origin.what,
             confidence=Confidence.MEDIUM,
@@ -117,13 +117,6 @@ def leakage_through_files(project: Project) -> Iterator[Match]:
             fix="Split first; fit the transformer on the training part only, best inside a Pipeline that is saved.",
             symbol=fit.function,
         )
-
-
-def _learner(fit: Event) -> str:
-    """What learned, as it is written: a transformer, or a statistic (`frame.mean()`)."""
-    if "fit_rows" in fit.detail or "resample" in fit.roles:
-        return fit.subject
-    return f"{fit.receiver.name}.{fit.short}()" if fit.receiver is not None and fit.receiver.name else f"{fit.short}()"
 
 
 def _passes(event: Event) -> str:
