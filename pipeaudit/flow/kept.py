@@ -17,7 +17,7 @@ from pipeaudit.model.location import Location
 
 _TEST = re.compile(r"(?<![a-z])(test|tst)(?![a-z])|testing|test_?(set|data|loader|iter|ds|dl|dataset)", re.IGNORECASE)
 _VALIDATION = re.compile(r"(?<![a-z])(val|valid|dev)(?![a-z])|validation|val_?(set|loader)", re.IGNORECASE)
-_OTHER = re.compile(r"(?<![a-z])(val|valid|dev|eval|train)(?![a-z])|validation|val_?(set|loader)", re.IGNORECASE)
+_OTHER = re.compile(rf"(?<![a-z])(eval|train)(?![a-z])|{_VALIDATION.pattern}", re.IGNORECASE)
 _TEST_FOLDER = re.compile(r"(?:^|[/\\_.-])test(?:[/\\_.-]|$)", re.IGNORECASE)
 _PARTS = ("split", "subset", "partition", "image_set", "mode")
 _KEY = re.compile(r"\[[^\]]*\]")
