@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import select
 from dataclasses import replace
 
 import pytest
@@ -19,10 +19,20 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes can't
 
 @pytest.mark.parametrize("name", ["repositories/churn-service", "rules/pa905_hardcoded_credential"])
 def test_two_processes_find_what_one_finds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, parents = os.fork, []
+
+    def noted() -> int:
+        parents.append(os.getpid())
+        return fork()
+
     monkeypatch.setattr(engine, "can_fork", lambda: True)
+    monkeypatch.setattr(os, "fork", noted)
     choice = Choice(packs=("all",))
     alone = Request((FIXTURES / name).resolve(), choice=choice, rule_folders=(resources.folder("rules"),), jobs=1)
-    one, two = engine.audit(alone), engine.audit(replace(alone, jobs=2))
+    one = engine.audit(alone)
+    assert not parents
+    two = engine.audit(replace(alone, jobs=2))
+    assert parents
     assert one[0].findings
     assert (one[0].findings, one[0].problems, one[1]) == (two[0].findings, two[0].problems, two[1])
 
@@ -38,14 +48,18 @@ def test_each_piece_is_done_once_and_exceptions_that_are_answers_arrive() -> Non
 
 def test_what_a_dead_second_process_took_is_done_here() -> None:
     here = os.getpid()
+    told, tell = os.pipe()
 
     def work(number: int) -> int:
         if os.getpid() != here:
+            os.write(tell, b".")
             os._exit(9)
-        time.sleep(0.001)  # or this one has done all before the other has begun
+        if number < 2:  # or this one has done all before the other has begun
+            assert select.select([told], [], [], 60)[0]
         return number
 
-    assert forked.shared(300, work, os.getpid) == (list(range(300)), None)
+    with os.fdopen(told), os.fdopen(tell, "w"):
+        assert forked.shared(300, work, os.getpid) == (list(range(300)), None)
 
 
 def test_a_failure_here_leaves_no_second_process() -> None:
