@@ -24,12 +24,20 @@ _GIVEN = frozenset(dir(builtins)) | frozenset(
     spark sc sqlContext sqlc dbutils displayHTML table colab files drive
     unicode xrange raw_input basestring long unichr reduce""".split()  # the last ones are Python 2's
 )
-_UNSEEN = re.compile(
-    r"^\s*%{1,2}(?:run|pylab|store|load|macro|px|autopx|bigquery|bq|R|sql|sparksql|spark|julia|fs)\b"
-    r"|\bglobals\(\)|\blocals\(\)|\bvars\(\)|\bexec\(|\beval\(|\.run_line_magic|\.run_cell|\.ex\(|import_notebook|input\(",
-    re.MULTILINE,
-)
-_MARKS_OF_UNSEEN = ("%", "globals(", "locals(", "vars(", "exec(", "eval(", ".run_", ".ex(", "import_notebook", "input(")
+# Ways to make names that nobody sees, by a plain word in all that the pattern fits, which is quick to look for.
+_UNSEEN_BY_MARK = {
+    "%": r"^\s*%{1,2}(?:run|pylab|store|load|macro|px|autopx|bigquery|bq|R|sql|sparksql|spark|julia|fs)\b",
+    "globals(": r"\bglobals\(\)",
+    "locals(": r"\blocals\(\)",
+    "vars(": r"\bvars\(\)",
+    "exec(": r"\bexec\(",
+    "eval(": r"\beval\(",
+    ".run_": r"\.run_line_magic|\.run_cell",
+    ".ex(": r"\.ex\(",
+    "import_notebook": "import_notebook",
+    "input(": r"input\(",
+}
+_UNSEEN = re.compile("|".join(_UNSEEN_BY_MARK.values()), re.MULTILINE)
 _EXERCISE = ("your code", "your solution", "fill in", "todo", "exercise", "???")
 _HOLE = re.compile(r"<[a-z_]+>|\b___+\b")
 _STARTER = re.compile(r"homework|exercise|starter|assignment|template", re.IGNORECASE)
@@ -74,7 +82,7 @@ def lost_names(notebook: Notebook, unmade: frozenset[str] | None = None) -> list
 
 
 def _may_make_unseen(source: str) -> bool:
-    return any(mark in source for mark in _MARKS_OF_UNSEEN) and _UNSEEN.search(source) is not None
+    return any(mark in source for mark in _UNSEEN_BY_MARK) and _UNSEEN.search(source) is not None
 
 
 def _is_exercise(source: str) -> bool:
