@@ -24,6 +24,7 @@ from pipeaudit.read import (
     notebook,
     pbtxt,
     program,
+    python,
     requirements,
     rst,
     setup,
@@ -208,7 +209,6 @@ PREFIXES = {
     "magics": ["", "%time ", "!", "x = ", "%%"],
     "shell": ["", "python ", "a $(", '"'],
     "program": ["", "python ", "uv run ", "torchrun ", "papermill "],
-    "script": ["", "# Databricks notebook source\n", "# %%\n"],
     "requirements": ["", "a", "a==", "git+https://"],
 }
 
@@ -225,6 +225,15 @@ def test_costs_grow_with_the_input_and_no_faster(name: str) -> None:
             if time.process_time() - start > 0.5:
                 slow.append((prefix, piece))
     assert slow == []
+
+
+def test_a_cell_of_marimo_that_takes_all_names_costs_no_more_than_the_cells_that_give_them() -> None:
+    names = [f"a{number}" for number in range(3_000)]
+    makers = [f"@app.cell\ndef _():\n    return {name}\n" for name in names]
+    taker = f"@app.cell\ndef _({', '.join(names)}):\n    pass\n"
+    start = time.process_time()
+    python.read("a.py", "".join(("app = marimo.App()\n", taker, *makers)).encode())
+    assert time.process_time() - start < 0.6
 
 
 @pytest.mark.parametrize(
