@@ -116,7 +116,8 @@ def audit(
 def _alone(request: Request, tree: Tree) -> frozenset[str] | None:
     """The files to be looked at by themselves, with the notebooks that tell what their scripts hold, too."""
     named = request.alone(tree.paths)
-    return None if named is None else named | {twin for path in named if (twin := Texts(tree).notebook_of(path))}
+    texts = Texts(tree)
+    return None if named is None else named | {twin for path in named if (twin := texts.notebook_of(path))}
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:

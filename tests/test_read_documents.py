@@ -61,9 +61,9 @@ def test_markdown_falls_into_nested_sections() -> None:
     assert document.title == "1. The Model card 🚀"
     assert shape(document) == [
         ("", 0, 4, 5, 4, 0, 0),
-        ("the model card", 1, 6, 32, 23, 2, 3),
-        ("data", 2, 13, 32, 17, 2, 3),
-        ("source licence", 3, 29, 32, 5, 0, 0),
+        ("the model card", 1, 6, 32, 18, 2, 3),
+        ("data", 2, 13, 32, 12, 2, 3),
+        ("source licence", 3, 29, 32, 0, 0, 0),
         ("second title", 1, 33, 40, 1, 0, 0),
         ("in html", 2, 36, 40, 1, 0, 0),
     ]

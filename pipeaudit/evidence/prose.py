@@ -15,7 +15,6 @@ _PLACEHOLDER = re.compile(
 _MARKUP = re.compile(r"<[^<>]{0,400}>|[*_`]+|\]\([^()]*\)|!?\[")
 _STOPS = (". ", "\n\n", ".\n", "\n#")
 _WORDS_SHOWN = 120
-_WORDS_OF_BADGES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,9 @@ class Writing:
 
     @property
     def opening(self) -> Section | None:
-        """What stands before the document turns to details: the first section that says something, which badges above
-        the title don't.
-        """
+        """What stands before the document turns to details: the first section that holds words."""
         first = [section for part in self.parts[:3] for section in part.sections][:3]
-        saying = [section for section in first if section.words > _WORDS_OF_BADGES]
-        return next(iter(saying), None) or next((section for section in first if section.words), None)
+        return next((section for section in first if section.words), None)
 
 
 def says(section: Section, words: int, rows: int = 2) -> bool:

@@ -36,7 +36,7 @@ class Section:
     """A heading and all below it up to the next heading of its level or above, subsections included.
 
     The text before a file's first heading is a section without title, of level 0. `words` counts prose only: no code,
-    no comments, no link targets. `rows` is the most rows of one table, `items` the number of list items.
+    no comments, no pictures, no link targets. `rows` is the most rows of one table, `items` the number of list items.
     """
 
     title: str

@@ -194,7 +194,7 @@ def _inline(lines: list[Line]) -> Inline:
             if "](" in line:
                 for image in _IMAGE.finditer(line):
                     here.images.append(Link(image[1], image[2], number))
-                line = _IMAGE.sub(lambda match: match[1], line)
+                line = _IMAGE.sub("", line)  # the words of a picture or a badge are no prose
                 for link in _LINK.finditer(line):
                     here.links.append(Link(link[1], link[2], number))
                 line = _LINK.sub(lambda match: match[1], line)
