@@ -201,7 +201,7 @@ def _in_text(text: str, at: Callable[[int], Location], *forms: re.Pattern[str]) 
 def _spans(text: str) -> list[tuple[int, int]]:
     """The lines that may name a credential, each with the two after it; those that touch are one."""
     found: list[tuple[int, int]] = []
-    for end in _name_ends(text.lower()):
+    for end in _name_ends(text.replace("İ", "i").lower()):  # the one letter that is longer in lower case
         start = text.rfind("\n", 0, end) + 1
         for _ in range(3):
             end = text.find("\n", end) + 1 or len(text)
