@@ -10,6 +10,9 @@ import warnings
 from bisect import bisect_left
 from typing import TypeVar
 
+from pipeaudit.read import depth
+from pipeaudit.read.error import ReadError
+
 Tree = TypeVar("Tree", bound=ast.AST)
 
 
@@ -18,8 +21,9 @@ def parsed(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            depth.refuse("", text.encode("utf-8", "surrogatepass"))
             return in_characters(ast.parse(text), text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (ReadError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

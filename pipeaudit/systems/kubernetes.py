@@ -94,7 +94,7 @@ def _gather(path: str, sources: Sources, objects: dict[str, _Object]) -> Iterato
             continue
         one = objects.setdefault(f"{kind}/{name}", _Object(kind, name, node))
         if one.node is not node:
-            if _is_patch(one) and not _is_patch(_Object(kind, name, node)):
+            if _fullness(_Object(kind, name, node)) > _fullness(one):
                 one.node, node = node, one.node
             one.others.append(node.path)
         place = (f"{kind}/{name}", metadata.get("namespace").text)
@@ -113,6 +113,11 @@ def _is_template(path: str, data: bytes, sources: Sources) -> bool:
         if last == "templates" and f"{folder}/Chart.yaml".lstrip("/") in sources:
             return True
     return False
+
+
+def _fullness(one: _Object) -> tuple[bool, int]:
+    """What an overlay changes of an object may name its image, and says less than the object all the same."""
+    return not _is_patch(one), sum(1 for _ in one.node.walk())
 
 
 def _is_patch(one: _Object) -> bool:
